@@ -1,0 +1,1 @@
+//! The runtime around the engine: sources, store, outbox, webhooks, console and service.

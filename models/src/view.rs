@@ -1,0 +1,96 @@
+//! Read-only pictures of the engine's state, for people: the console, the API and reports.
+
+use serde::Serialize;
+
+use crate::decision::Mode;
+use crate::event::{Action, Timestamp};
+
+/// What is known of one identity.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IdentityView {
+    /// Tenant.
+    pub tenant: Box<str>,
+    /// The identity.
+    pub identity: Box<str>,
+    /// Its peer group.
+    pub group: Box<str>,
+    /// Event time of its first and of its newest event.
+    pub first_seen: Timestamp,
+    /// Event time of its newest event.
+    pub last_seen: Timestamp,
+    /// Events scored.
+    pub events: u64,
+    /// Sessions completed.
+    pub sessions: u32,
+    /// Whether it has enough history to be revoked on learned surprise.
+    pub mature: bool,
+    /// Its tools, most used first.
+    pub tools: Vec<ToolView>,
+    /// Its most usual steps from one tool to the next.
+    pub steps: Vec<StepView>,
+    /// Distinct targets remembered (bounded; the oldest are forgotten).
+    pub known_targets: u32,
+    /// Events kept from being learned until their session is cleared.
+    pub waiting: u32,
+    /// Live sessions.
+    pub live_sessions: u32,
+    /// Memory of its state, in bytes.
+    pub bytes: usize,
+}
+
+/// One tool of a baseline.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ToolView {
+    /// Server and tool, as `server/tool`, or the tool alone.
+    pub name: Box<str>,
+    /// The action.
+    pub action: Action,
+    /// Share of the identity's calls, 0 to 1.
+    pub share: f64,
+    /// Decayed number of calls.
+    pub calls: f64,
+    /// Share of calls that meet a target new for this tool, 0 to 1.
+    pub new_target_rate: f64,
+    /// Typical bytes sent to the tool (the middle 90 %); absent with fewer than 5 calls.
+    pub bytes_in: Option<(u64, u64)>,
+    /// Typical bytes received from the tool (the middle 90 %); absent with fewer than 5 calls.
+    pub bytes_out: Option<(u64, u64)>,
+}
+
+/// A usual step from one tool to the next.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepView {
+    /// The tool before.
+    pub from: Box<str>,
+    /// The tool after.
+    pub to: Box<str>,
+    /// Share of the steps out of `from`, 0 to 1.
+    pub share: f64,
+}
+
+/// The engine as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EngineView {
+    /// Identities with a baseline.
+    pub identities: u64,
+    /// Identities with enough history to be revoked on learned surprise.
+    pub mature: u64,
+    /// Largest event time seen.
+    pub event_time: Timestamp,
+    /// Version of the shared knowledge (group tables, session ranks) in use; grows by one an epoch.
+    pub snapshot: u64,
+    /// Past sessions that ranks are taken among, all maturity classes.
+    pub ranked_sessions: u64,
+    /// Mode where no rule matches.
+    pub mode: Mode,
+    /// False alerts that the operator accepts per 1,000 identity-days.
+    pub promised_alerts_per_1000_identity_days: f64,
+    /// Alerts opened per 1,000 identity-days so far, true and false; absent before one identity-day.
+    pub alerts_per_1000_identity_days: Option<f64>,
+    /// Automatic revocations that the ledger still allows.
+    pub ledger: f64,
+    /// Whether the brake is open.
+    pub brake_open: bool,
+    /// Memory of all identities, in bytes.
+    pub bytes: usize,
+}

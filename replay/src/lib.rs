@@ -1,0 +1,1 @@
+//! The engine over history: tables, reports and quality figures.
