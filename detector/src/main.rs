@@ -1,1 +1,2 @@
+//! The runtime around the engine: sources, store, outbox, webhooks, console and service.
 fn main() {}
