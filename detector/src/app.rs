@@ -115,7 +115,12 @@ impl App {
 
     pub(crate) fn publish_feed(&self, newest: i64) {
         // Two writers may publish in another order than they committed; the feed never goes back.
-        self.0.feed.send_if_modified(|seq| newest > *seq && { *seq = newest; true });
+        self.0.feed.send_if_modified(|seq| {
+            newest > *seq && {
+                *seq = newest;
+                true
+            }
+        });
     }
 
     /// How far every source has been taken durably; changes are the acknowledgement that sources wait for.

@@ -9,7 +9,12 @@ use crate::webhook::Endpoint;
 ///
 /// # Errors
 /// When the database cannot be written.
-pub fn enqueue(tx: &Transaction<'_>, revocation: &Revocation, endpoints: &[Endpoint], now_ms: i64) -> rusqlite::Result<()> {
+pub fn enqueue(
+    tx: &Transaction<'_>,
+    revocation: &Revocation,
+    endpoints: &[Endpoint],
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     let _ = (tx, revocation, endpoints, now_ms);
     Ok(())
 }

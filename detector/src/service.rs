@@ -183,7 +183,9 @@ impl Service {
         self.listener.stop(GRACE).await;
         let ended = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
-            tracing::warn!("a worker did not end in time and was left; its work is durable and goes on at the next start");
+            tracing::warn!(
+                "a worker did not end in time and was left; its work is durable and goes on at the next start"
+            );
         }
         finished
     }

@@ -38,7 +38,9 @@ pub enum StoreError {
         reason: String,
     },
     /// It was written by another version.
-    #[error("the database has schema version `{found}`; this build reads {expected}: use the matching version or move the database away")]
+    #[error(
+        "the database has schema version `{found}`; this build reads {expected}: use the matching version or move the database away"
+    )]
     Version {
         /// Version found.
         found: String,

@@ -32,7 +32,9 @@ impl Endpoint {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn check_all(configs: &[EndpointConfig]) -> Result<Vec<Endpoint>, EndpointError> {
-        let check = |c: &EndpointConfig| if c.name.is_empty() { Err(EndpointError) } else { Ok(Endpoint { name: c.name.clone() }) };
+        let check = |c: &EndpointConfig| {
+            if c.name.is_empty() { Err(EndpointError) } else { Ok(Endpoint { name: c.name.clone() }) }
+        };
         configs.iter().map(check).collect()
     }
 }

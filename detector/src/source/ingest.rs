@@ -124,7 +124,8 @@ fn answer(
                 wake.send_replace(last);
             }
             for (append, range) in group.into_iter().zip(ranges) {
-                let (first, last) = range.unwrap_or((newest.load(Ordering::Acquire) + 1, newest.load(Ordering::Acquire)));
+                let (first, last) =
+                    range.unwrap_or((newest.load(Ordering::Acquire) + 1, newest.load(Ordering::Acquire)));
                 // A request that was given up is not waited for; its events are durable all the same.
                 let _ = append.reply.send(Ok(Range { first, last }));
             }

@@ -54,7 +54,10 @@ pub async fn run(config: KafkaSource, mut sink: Sink) {
 fn subscribe(config: &KafkaSource, context: Context) -> KafkaResult<StreamConsumer<Context>> {
     let mut client = ClientConfig::new();
     // Ours first: prefetching is bounded in bytes, not only in records of unknown size.
-    client.set("queued.max.messages.kbytes", "16384").set("statistics.interval.ms", "2000").set("client.id", "driftwatch");
+    client
+        .set("queued.max.messages.kbytes", "16384")
+        .set("statistics.interval.ms", "2000")
+        .set("client.id", "driftwatch");
     client.extend(config.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     client
         .set("bootstrap.servers", &config.brokers)
@@ -87,7 +90,8 @@ async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink:
         collect(&context, config, first, now_ms, &mut batches);
         for _ in 1..BATCH_ITEMS {
             // Only what has been fetched already: a lone record is not kept waiting for company.
-            let more = tokio::select! { biased; message = consumer.recv() => message, () = std::future::ready(()) => break };
+            let more =
+                tokio::select! { biased; message = consumer.recv() => message, () = std::future::ready(()) => break };
             collect(&context, config, more, now_ms, &mut batches);
         }
         for (partition, batch) in batches {
@@ -116,7 +120,12 @@ fn collect(
     let Some(lease) = context.lease(message.partition()) else { return };
     context.status().set(State::Running);
     context.status().seen(Timestamp::from_millis(now_ms));
-    let empty = || Batch { source: Arc::clone(context.status().name()), partition: message.partition(), lease: lease.clone(), items: Vec::new() };
+    let empty = || Batch {
+        source: Arc::clone(context.status().name()),
+        partition: message.partition(),
+        lease: lease.clone(),
+        items: Vec::new(),
+    };
     let batch = batches.entry(message.partition()).or_insert_with(empty);
     if !batch.lease.holds() {
         // Given away and back since the batch was begun: what was read before will be read again.

@@ -18,7 +18,8 @@ pub(super) enum Form {
 impl Form {
     /// The form that a content type stands for.
     pub(super) fn of(content_type: Option<&str>) -> Result<Self, Problem> {
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let essence =
+            content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/json" => Ok(Form::OneOrArray),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),

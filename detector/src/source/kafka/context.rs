@@ -100,9 +100,8 @@ impl ConsumerContext for Context {
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let assigned = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let followed = if assigned {
-            self.assign(list).and_then(|()| {
-                if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) }
-            })
+            self.assign(list)
+                .and_then(|()| if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) })
         } else {
             if what != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
                 self.status.failing(RDKafkaErrorCode::from(what).to_string());
