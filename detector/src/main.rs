@@ -1,2 +1,7 @@
 //! The runtime around the engine: sources, store, outbox, webhooks, console and service.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    detector::cli::run()
+}

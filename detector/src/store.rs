@@ -87,6 +87,17 @@ impl Store {
         Ok(Self(Arc::new(Shared { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })))
     }
 
+    /// Opens a database that is there already.
+    ///
+    /// # Errors
+    /// When it is not, cannot be opened or belongs to another version.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Open { path: path.to_owned(), reason: "it does not exist".to_owned() });
+        }
+        Self::open(path)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path

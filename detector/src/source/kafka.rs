@@ -51,13 +51,11 @@ pub async fn run(config: KafkaSource, mut sink: Sink) {
     }
 }
 
-fn subscribe(config: &KafkaSource, context: Context) -> KafkaResult<StreamConsumer<Context>> {
+/// The client of a topic: what the operator passes through, except what the promise to lose and double nothing rests on.
+pub fn client(config: &KafkaSource) -> ClientConfig {
     let mut client = ClientConfig::new();
-    // Ours first: prefetching is bounded in bytes, not only in records of unknown size.
-    client
-        .set("queued.max.messages.kbytes", "16384")
-        .set("statistics.interval.ms", "2000")
-        .set("client.id", "driftwatch");
+    // Prefetching is bounded in bytes, not only in records of unknown size.
+    client.set("queued.max.messages.kbytes", "16384").set("client.id", "driftwatch");
     client.extend(config.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     client
         .set("bootstrap.servers", &config.brokers)
@@ -65,6 +63,14 @@ fn subscribe(config: &KafkaSource, context: Context) -> KafkaResult<StreamConsum
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest");
+    client
+}
+
+fn subscribe(config: &KafkaSource, context: Context) -> KafkaResult<StreamConsumer<Context>> {
+    let mut client = client(config);
+    if !config.properties.contains_key("statistics.interval.ms") {
+        client.set("statistics.interval.ms", "2000");
+    }
     let consumer: StreamConsumer<Context> = client.create_with_context(context)?;
     consumer.subscribe(&[&config.topic])?;
     Ok(consumer)
