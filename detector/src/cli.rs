@@ -6,6 +6,7 @@ mod record;
 mod score;
 mod serve;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -61,10 +62,15 @@ pub fn run() -> ExitCode {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "the command line speaks to a person here")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("driftwatch: {error:#}");
+    note(format_args!("{error:#}"));
     ExitCode::from(FAILED)
+}
+
+/// One line for the person at the terminal, beside the output.
+fn note(line: std::fmt::Arguments<'_>) {
+    // If stderr is gone, there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "driftwatch: {line}");
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -4,17 +4,17 @@
 //! that show what was committed. Nothing is waited for without a limit except the final commit.
 
 mod engine;
-mod listen;
 mod sink;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::{App, EngineHandle};
 use crate::config::Config;
+use crate::http::{self, ServeError};
 use crate::source::ingest::Ingest;
 use crate::source::{Batch, CHANNEL_BATCHES, file, inbox, kafka};
 use crate::store::{Lock, Store, StoreError};
@@ -25,7 +25,7 @@ pub use sink::{Sink, Stopping};
 const RETENTION: Duration = Duration::from_secs(3_600);
 
 /// How long connections and workers may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(8);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,6 @@ pub enum StartError {
     /// The stored state cannot be used.
     #[error(transparent)]
     Restore(#[from] models::engine::RestoreError),
-    /// Certificate or key cannot be used.
-    #[error("http.tls_cert or http.tls_key cannot be used: {0}")]
-    Tls(std::io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on `{address}`: {source}; set another http.listen")]
     Listen {
@@ -58,6 +55,12 @@ pub enum EndError {
     /// The last commit failed.
     #[error("the last events are not stored and will be read again: {0}")]
     Store(#[from] StoreError),
+    /// The listener ended.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The listener is gone.
+    #[error("the listener ended by a fault of ours; what was committed is safe, please report the log")]
+    Listener,
     /// The engine thread is gone.
     #[error("the engine thread ended by a fault of ours; what was committed is safe, please report the log")]
     Engine,
@@ -123,8 +126,9 @@ pub struct Service {
     core: Core,
     sources: JoinSet<()>,
     workers: JoinSet<()>,
-    listener: listen::Listener,
-    // The workers end after the engine, so that they see what it committed last.
+    address: SocketAddr,
+    listener: JoinHandle<Result<(), ServeError>>,
+    // Workers and listener end after the engine, so that they see what it committed last.
     end_workers: watch::Sender<bool>,
 }
 
@@ -132,12 +136,18 @@ impl Service {
     /// Starts everything. When it returns, the listener takes connections.
     ///
     /// # Errors
-    /// When the store, the address or the certificate cannot be used.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    /// When the store or the address cannot be used.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let address = config.http.listen;
+        let failed = |source| StartError::Listen { address, source };
+        // First, so that a second service on the same port changes nothing.
+        let socket = TcpListener::bind(address).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
         let core = Core::start(config)?;
         let app = core.app();
-        let listener = listen::Listener::start(app.clone()).await?;
         let end_workers = watch::Sender::new(false);
+        let mut closing = Stopping::new(end_workers.subscribe());
+        let listener = tokio::spawn(http::serve(app.clone(), socket, async move { closing.requested().await }));
         let mut workers = JoinSet::new();
         workers.spawn(crate::outbox::run(app.clone(), end_workers.subscribe()));
         workers.spawn(expire(app.clone(), Stopping::new(end_workers.subscribe())));
@@ -149,7 +159,7 @@ impl Service {
         for config in &app.config().source.file {
             sources.spawn(file::run(config.clone(), core.sink()));
         }
-        Ok(Self { core, sources, workers, listener, end_workers })
+        Ok(Self { core, sources, workers, address, listener, end_workers })
     }
 
     /// What every part shares.
@@ -159,14 +169,20 @@ impl Service {
 
     /// Where the listener really listens.
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.address
     }
 
-    /// Returns only when the engine thread has ended although nobody asked it to.
+    /// Returns only when the engine thread or the listener has ended although nobody asked it to.
     pub async fn broken(&mut self) -> EndError {
-        match (&mut self.core.ended).await {
-            Ok(Err(error)) => error,
-            _ => EndError::Engine,
+        tokio::select! {
+            ended = &mut self.core.ended => match ended {
+                Ok(Err(error)) => error,
+                _ => EndError::Engine,
+            },
+            ended = &mut self.listener => match ended {
+                Ok(Err(error)) => error.into(),
+                _ => EndError::Listener,
+            },
         }
     }
 
@@ -180,8 +196,13 @@ impl Service {
         while self.sources.join_next().await.is_some() {}
         let finished = self.core.finish().await;
         self.end_workers.send_replace(true);
-        self.listener.stop(GRACE).await;
-        let ended = async { while self.workers.join_next().await.is_some() {} };
+        let ended = async {
+            while self.workers.join_next().await.is_some() {}
+            // Its own grace for open requests is shorter than ours.
+            if let Ok(Err(error)) = self.listener.await {
+                tracing::warn!(%error, "the listener failed while it closed");
+            }
+        };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
             tracing::warn!(
                 "a worker did not end in time and was left; its work is durable and goes on at the next start"

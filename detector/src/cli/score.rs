@@ -6,7 +6,6 @@ use std::io::{BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use datasets::reader::{LineReader, decode_line};
 use models::assessment::Decision;
 use models::engine::{Engine, Input, Output, Phase, Trust};
@@ -71,7 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         run.learn(baseline)?;
     }
     if !args.learn.is_empty() {
-        run.engine.publish();
+        run.engine.publish(&mut run.outputs);
     }
     let phase = if args.freeze { Phase::Frozen } else { Phase::Live };
     let stdin = [PathBuf::from("-")];
@@ -94,10 +93,15 @@ struct Run<'a> {
 impl Run<'_> {
     fn learn(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut reader = file::open(path)?;
+        let mut left_out = 0_u64;
         while let Some(line) = reader.next_line()? {
-            let decoded = decode_line(&line)
-                .with_context(|| format!("`{}` line {} cannot be learned from", path.display(), line.number))?;
-            self.handle(&decoded.event, Phase::Warmup);
+            match decode_line(&line) {
+                Ok(decoded) => self.handle(&decoded.event, Phase::Warmup),
+                Err(_) => left_out += 1,
+            }
+        }
+        if left_out > 0 {
+            super::note(format_args!("{left_out} lines of `{}` are no events and were not learned", path.display()));
         }
         Ok(())
     }

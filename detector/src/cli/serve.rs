@@ -38,7 +38,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anything is taken, so that no signal finds us without a handler.
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be handled")?;
     let scheme = if config.http.tls_cert.is_some() { "https" } else { "http" };
-    let mut service = Service::start(config).await?;
+    let mut service = Service::start(config)?;
     announce(&printed, &format!("{scheme}://{}/", service.address()))?;
     if default_key {
         tracing::warn!("engine.fingerprint_key is the default; set one of your own before real use");

@@ -232,7 +232,7 @@ impl EngineThread {
         if self.since.is_none() {
             return Ok(());
         }
-        self.pending.state = self.engine.checkpoint().put;
+        self.pending.state = self.engine.checkpoint();
         let mut pause = RETRY.0;
         while let Err(error) = self.try_commit() {
             tracing::error!(%error, "nothing more is taken until the database can be written");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use models::alert::{Alert, AlertId, Severity};
 use models::assessment::Decision;
 use models::decision::{Revocation, Verdict};
-use models::engine::Output;
+use models::engine::{Checkpoint, Output};
 use rusqlite::{Transaction, types::ToSqlOutput};
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::webhook::Endpoint;
 #[derive(Debug, Default)]
 pub struct Pending {
     /// Engine state that changed.
-    pub state: Vec<(Vec<u8>, Vec<u8>)>,
+    pub state: Checkpoint,
     /// How far sources have been taken; only those that moved.
     pub positions: Positions,
     /// How events ended.
@@ -86,15 +86,6 @@ impl Pending {
         }
     }
 
-    /// Whether there is nothing to commit.
-    pub fn is_empty(&self) -> bool {
-        self.state.is_empty()
-            && self.positions.is_empty()
-            && self.rulings.is_empty()
-            && self.alerts.is_empty()
-            && self.revocations.is_empty()
-    }
-
     /// Writes everything. Repeating it after a failure gives the same database.
     ///
     /// # Errors
@@ -126,8 +117,12 @@ impl Pending {
 
     fn write_state(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO state (key, blob) VALUES (?1, ?2)")?;
-        for (key, blob) in &self.state {
+        for (key, blob) in &self.state.put {
             put.execute((key, blob))?;
+        }
+        let mut delete = tx.prepare_cached("DELETE FROM state WHERE key = ?1")?;
+        for key in &self.state.delete {
+            delete.execute([key])?;
         }
         Ok(())
     }
