@@ -1,1 +1,4 @@
 //! The runtime around the engine: sources, store, outbox, webhooks, console and service.
+
+pub mod keys;
+pub mod webhook;
