@@ -32,7 +32,7 @@ pub use health::{EndpointHealth, EndpointState, enable, health};
 pub use message::{REQUESTED, UNDO_SUFFIX, UNDONE};
 pub use queue::enqueue;
 pub use state::{Change, RevocationState, set_state};
-pub use worker::{WorkerError, run};
+pub use worker::run;
 
 /// Writes one line of the audit. `detail` is JSON.
 fn audit(

@@ -6,10 +6,10 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::audit;
 use super::message::{self, UNDO_SUFFIX};
 use super::queue::{insert, unwritable};
 use super::state::{Change, RevocationState, column_error, set_state, state_of};
-use super::audit;
 use crate::store::feed;
 use crate::webhook::Endpoint;
 
@@ -120,7 +120,7 @@ pub fn resend(
             "UPDATE outbox SET state = 'pending', created_at = ?3, next_at = ?3, expires_at = NULL
              WHERE id = ?1 AND endpoint = ?2",
         )?
-        .execute((id, &*endpoint.name, now_ms))?;
+        .execute((id, endpoint.name(), now_ms))?;
     }
     // The feed moves even if the state does not: that wakes the worker.
     tx.prepare_cached("UPDATE revocations SET seq = ?2 WHERE id = ?1")?.execute((id, feed::next_seq(tx)?))?;

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn body_is_the_published_one() {
-        let mut revocation = revocation("0123456789abcdef0123456789abcdef", "spiffe://prod.example.com/agent/invoice-bot");
+        let mut revocation =
+            revocation("0123456789abcdef0123456789abcdef", "spiffe://prod.example.com/agent/invoice-bot");
         revocation.expires_at = Some(at("2026-05-04T11:00:00Z"));
         let body = requested(&revocation, at("2026-05-04T10:00:00.12Z")).unwrap();
         assert_eq!(body, include_str!("../../tests/golden/revocation_requested.json").trim_end());
@@ -124,10 +125,8 @@ mod tests {
     #[test]
     fn body_of_the_longest_names_stays_below_20_kb() {
         let mut revocation = revocation("1", &"i".repeat(2_048));
-        revocation.subject = RevocationSubject::Credential {
-            id: "\"".repeat(2_048).into(),
-            issuer: Some("\\".repeat(2_048).into()),
-        };
+        revocation.subject =
+            RevocationSubject::Credential { id: "\"".repeat(2_048).into(), issuer: Some("\\".repeat(2_048).into()) };
         revocation.reason = "ü".repeat(100_000);
         revocation.tags = vec!["x".repeat(64).into(); 1_000];
         assert!(requested(&revocation, Timestamp::EPOCH).unwrap().len() < 20_000);

@@ -131,8 +131,12 @@ pub fn set_state(tx: &Transaction<'_>, id: &str, next: RevocationState, now_ms: 
         return Ok(Change::Refused(now));
     }
     let seq = feed::next_seq(tx)?;
-    tx.prepare_cached("UPDATE revocations SET state = ?2, state_at = ?3, seq = ?4 WHERE id = ?1")?
-        .execute((id, next.as_str(), now_ms, seq))?;
+    tx.prepare_cached("UPDATE revocations SET state = ?2, state_at = ?3, seq = ?4 WHERE id = ?1")?.execute((
+        id,
+        next.as_str(),
+        now_ms,
+        seq,
+    ))?;
     Ok(Change::Moved(now))
 }
 
