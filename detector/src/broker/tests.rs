@@ -16,6 +16,7 @@ fn key() -> SigningKey {
 }
 
 async fn broker(confirm: Option<ConfirmTo>) -> Broker {
+    crate::webhook::install_crypto();
     let verifier = Verifier::new(vec![], vec![key().public()]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     Broker::start(listener, BrokerOptions { issuer: ISSUER.to_owned(), verifier, confirm }).unwrap()
@@ -48,7 +49,15 @@ async fn send(broker: &Broker, id: &str, body: String, age: i64, key: SigningKey
 
 async fn introspect(broker: &Broker, id: &str) -> String {
     let request = Client::new().post(format!("http://{}/introspect", broker.address()));
-    request.form(&[("token", id)]).send().await.unwrap().text().await.unwrap()
+    request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={id}"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
