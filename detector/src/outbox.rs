@@ -27,12 +27,12 @@ mod schedule;
 mod state;
 mod worker;
 
-pub use answer::{Confirmation, confirm, resend, undo};
+pub use answer::{Confirmation, confirm, resend, undo, used_again};
 pub use health::{EndpointHealth, EndpointState, enable, health};
 pub use message::{REQUESTED, UNDO_SUFFIX, UNDONE};
 pub use queue::enqueue;
 pub use state::{Change, RevocationState, set_state};
-pub use worker::{WorkerError, run};
+pub use worker::run;
 
 /// Writes one line of the audit. `detail` is JSON.
 fn audit(

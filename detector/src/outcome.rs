@@ -53,6 +53,6 @@ impl Counts {
 
     /// Events whose end is not known. Anything but 0 is a fault of ours.
     pub fn gap(self) -> i64 {
-        self.consumed as i64 - (self.scored + self.duplicate + self.late + self.quarantined) as i64
+        self.consumed.cast_signed() - (self.scored + self.duplicate + self.late + self.quarantined).cast_signed()
     }
 }

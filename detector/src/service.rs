@@ -22,7 +22,7 @@ use crate::store::{Lock, Store, StoreError};
 pub use sink::{Sink, Stopping};
 
 /// How often what is older than `store.keep` is deleted.
-const RETENTION: Duration = Duration::from_secs(3_600);
+const RETENTION: Duration = Duration::from_hours(1);
 
 /// How long connections and workers may take to end.
 const GRACE: Duration = Duration::from_secs(8);

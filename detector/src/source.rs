@@ -77,7 +77,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// The event in it, bare or as a CloudEvent.
+    /// The event in it, bare or as a `CloudEvent`.
     ///
     /// # Errors
     /// Why it is no event.

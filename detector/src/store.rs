@@ -26,6 +26,9 @@ pub use lock::Lock;
 /// How far each source has been taken into the state: (source, partition) to the next offset, sequence or line.
 pub type Positions = BTreeMap<(Arc<str>, i32), i64>;
 
+/// Engine state: the newest blob of every key.
+pub type Blobs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -141,7 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn state(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn state(&self) -> Result<Blobs, StoreError> {
         self.read(|db| {
             db.prepare("SELECT key, blob FROM state")?.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })

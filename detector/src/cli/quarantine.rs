@@ -35,7 +35,7 @@ enum Command {
         which: Which,
         /// Most rows that are shown.
         #[arg(long, default_value_t = 100)]
-        limit: usize,
+        limit: u32,
         /// One JSON object a line, with the bytes that came.
         #[arg(long)]
         json: bool,

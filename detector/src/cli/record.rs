@@ -12,7 +12,7 @@ use anyhow::Context;
 use crate::store::{Store, inbox};
 
 /// Rows read at a time.
-const STEP: usize = 1_000;
+const STEP: u32 = 1_000;
 
 /// Write the events that were taken to a file, to replay them.
 ///

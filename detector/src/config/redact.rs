@@ -39,7 +39,9 @@ fn hide(table: &mut Table) {
             }
             Value::Table(inner) => hide(inner),
             Value::Array(items) if SECRET_KEYS.contains(&key.as_str()) => {
-                items.iter_mut().for_each(|item| *item = HIDDEN.into());
+                for item in items {
+                    *item = HIDDEN.into();
+                }
             }
             Value::Array(items) => items.iter_mut().filter_map(Value::as_table_mut).for_each(hide),
             Value::String(text) if SECRET_KEYS.contains(&key.as_str()) => HIDDEN.clone_into(text),

@@ -69,13 +69,13 @@ pub fn health(db: &Connection, endpoints: &[Endpoint]) -> rusqlite::Result<Vec<E
 }
 
 fn health_of(db: &Connection, endpoint: &Endpoint) -> rusqlite::Result<EndpointHealth> {
-    let record = Record::load(db, &endpoint.name)?;
+    let record = Record::load(db, endpoint.name())?;
     let (last_success_at, pending, oldest_pending_at): (Option<i64>, i64, Option<i64>) = db
         .prepare_cached(
             "SELECT max(delivered_at), count(*) FILTER (WHERE state IN ('pending', 'rejected')),
                     min(created_at) FILTER (WHERE state IN ('pending', 'rejected')) FROM outbox WHERE endpoint = ?1",
         )?
-        .query_row([&*endpoint.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        .query_row([endpoint.name()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let state = if record.is_disabled(endpoint) {
         EndpointState::Disabled
     } else if record.failures > 0 || (record.last_error_at > last_success_at) {
@@ -86,7 +86,7 @@ fn health_of(db: &Connection, endpoint: &Endpoint) -> rusqlite::Result<EndpointH
         EndpointState::Idle
     };
     Ok(EndpointHealth {
-        name: endpoint.name.to_string(),
+        name: endpoint.name().to_owned(),
         origin: endpoint.url().origin().ascii_serialization(),
         state,
         last_success_at,
@@ -133,7 +133,10 @@ impl Record {
             .prepare_cached("SELECT value FROM meta WHERE name = 'endpoint:' || ?1")?
             .query_row([endpoint], |row| row.get(0))
             .optional()?;
-        text.map_or_else(|| Ok(Self::default()), |text| serde_json::from_str(&text).map_err(|error| column_error(0, error)))
+        text.map_or_else(
+            || Ok(Self::default()),
+            |text| serde_json::from_str(&text).map_err(|error| column_error(0, error)),
+        )
     }
 
     fn save(&self, tx: &Transaction<'_>, endpoint: &str) -> rusqlite::Result<()> {
@@ -155,7 +158,7 @@ impl Record {
         outcome: &Outcome,
         now_ms: i64,
     ) -> rusqlite::Result<Self> {
-        let mut record = Self::load(tx, &endpoint.name)?;
+        let mut record = Self::load(tx, endpoint.name())?;
         let before = record.clone();
         if let Some(detail) = outcome.detail() {
             record.last_error = Some(detail.to_owned());
@@ -170,11 +173,11 @@ impl Record {
             Outcome::Gone => {
                 record.disabled = Some(Disabled { at: now_ms, url: endpoint.url().to_string() });
                 let detail = serde_json::json!({ "reason": "410 Gone" });
-                audit(tx, now_ms, "driftwatch", "endpoint_disabled", &endpoint.name, &detail)?;
+                audit(tx, now_ms, "driftwatch", "endpoint_disabled", endpoint.name(), &detail)?;
             }
         }
         if record != before {
-            record.save(tx, &endpoint.name)?;
+            record.save(tx, endpoint.name())?;
         }
         Ok(record)
     }

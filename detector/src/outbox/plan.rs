@@ -58,7 +58,8 @@ pub(super) fn plan(waiting: Vec<Waiting>, flying: &[Waiting], capacity: Capacity
     let mut heads = taken.clone();
     let (refused, ordered): (Vec<_>, Vec<_>) = alive.into_iter().partition(|row| row.rejected);
     let mut due = Vec::new();
-    for row in ordered.into_iter().filter(|row| heads.insert(owned(row))).collect::<Vec<_>>().into_iter().chain(refused) {
+    for row in ordered.into_iter().filter(|row| heads.insert(owned(row))).collect::<Vec<_>>().into_iter().chain(refused)
+    {
         let start_at = row.next_at.max(capacity.hold_until);
         if start_at > now_ms {
             wake_at = Some(wake_at.map_or(start_at, |at| at.min(start_at)));

@@ -47,7 +47,7 @@ pub(super) fn insert(
     )?
     .execute((
         id,
-        &*endpoint.name,
+        endpoint.name(),
         &*revocation.tenant,
         &*revocation.identity,
         now_ms,

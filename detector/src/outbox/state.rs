@@ -131,8 +131,12 @@ pub fn set_state(tx: &Transaction<'_>, id: &str, next: RevocationState, now_ms: 
         return Ok(Change::Refused(now));
     }
     let seq = feed::next_seq(tx)?;
-    tx.prepare_cached("UPDATE revocations SET state = ?2, state_at = ?3, seq = ?4 WHERE id = ?1")?
-        .execute((id, next.as_str(), now_ms, seq))?;
+    tx.prepare_cached("UPDATE revocations SET state = ?2, state_at = ?3, seq = ?4 WHERE id = ?1")?.execute((
+        id,
+        next.as_str(),
+        now_ms,
+        seq,
+    ))?;
     Ok(Change::Moved(now))
 }
 
@@ -174,6 +178,18 @@ mod tests {
             for next in RevocationState::ALL {
                 assert_eq!(from.may_become(next), allowed.contains(&next), "{from} to {next}");
             }
+        }
+    }
+
+    #[test]
+    fn guide_for_receivers_shows_the_same_moves() {
+        let rows = include_str!("../../../docs/webhooks.md").lines().skip_while(|line| !line.starts_with("| state |"));
+        for (row, from) in rows.skip(2).zip(RevocationState::ALL) {
+            let cells: Vec<_> = row.split('|').collect();
+            assert_eq!(cells[1].trim().trim_matches('`'), from.as_str());
+            let shown: Vec<RevocationState> = cells[3].split('`').filter_map(|word| word.parse().ok()).collect();
+            let allowed = RevocationState::ALL.into_iter().filter(|next| from.may_become(*next));
+            assert!(allowed.clone().all(|next| shown.contains(&next)) && allowed.count() == shown.len(), "{from}");
         }
     }
 

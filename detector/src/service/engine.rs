@@ -24,7 +24,7 @@ const COMMIT_EVENTS: usize = 8_192;
 const COMMIT_AFTER: Duration = Duration::from_millis(250);
 
 /// How often time moves on without events, so that idle sessions and episodes end.
-const TICK: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_mins(1);
 
 /// First and longest pause between attempts to write a database that cannot be written.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -288,3 +288,6 @@ impl EngineThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl Envelope {
         envelope
     }
 
-    /// Whether the attributes say that the bytes are the data of a CloudEvent in binary mode.
+    /// Whether the attributes say that the bytes are the data of a `CloudEvent` in binary mode.
     pub fn is_binary(&self) -> bool {
         self.attributes.iter().any(|(name, _)| name.get(3..).is_some_and(|n| n.eq_ignore_ascii_case("specversion")))
     }
@@ -41,7 +41,7 @@ impl Envelope {
         datasets::reader::decode_any(raw, self.content_type.as_deref(), attributes)
     }
 
-    /// The message as one text that means the same without headers: a CloudEvent in structured mode if it was in binary
+    /// The message as one text that means the same without headers: a `CloudEvent` in structured mode if it was in binary
     /// mode, else the bytes as they came.
     pub fn wrap(&self, raw: Vec<u8>) -> Vec<u8> {
         if !self.is_binary() {

@@ -56,7 +56,7 @@ pub async fn run(config: FileSource, mut sink: Sink) {
                 Err(end) => ended = Some(end),
             }
         }
-        status.lag(taken.len() as i64);
+        status.lag(taken.len().cast_signed() as i64);
         if let Some(last) = items.last() {
             status.seen(Timestamp::from_millis(last.received_at));
             let batch = Batch { source: Arc::clone(status.name()), partition: 0, lease: Lease::default(), items };

@@ -14,6 +14,9 @@ use crate::store::inbox::{self, Accepted};
 /// Name of the source in the positions.
 pub const NAME: &str = "inbox";
 
+/// Rows read at a time.
+const BATCH_ROWS: u32 = BATCH_ITEMS as u32;
+
 /// Another process may append (`driftwatch quarantine replay`), and wakes nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -26,13 +29,13 @@ pub async fn run(mut sink: Sink) {
     let trust = app.config().source.http.trust;
     loop {
         let rows = tokio::select! {
-            rows = app.read(move |db| Ok((inbox::from(db, next, BATCH_ITEMS)?, inbox::newest(db)?))) => rows,
+            rows = app.read(move |db| Ok((inbox::from(db, next, BATCH_ROWS)?, inbox::newest(db)?))) => rows,
             () = sink.stopping() => return,
         };
         match rows {
             Ok((rows, newest)) => {
                 status.set(State::Running);
-                status.lag(newest - next + 1 - rows.len() as i64);
+                status.lag(newest - next + 1 - rows.len().cast_signed() as i64);
                 if let Some(last) = rows.last() {
                     next = last.seq + 1;
                     status.seen(Timestamp::from_millis(last.received_at));

@@ -30,9 +30,9 @@ pub struct Pending {
     pub rulings: Vec<Ruling>,
     // An alert changes with every event of its episode; only its newest form is written. The number keeps the order of
     // changes, which is the order of the feed.
-    alerts: BTreeMap<AlertId, (usize, Box<Alert>)>,
-    revocations: Vec<Box<Revocation>>,
-    changes: usize,
+    pub(super) alerts: BTreeMap<AlertId, (usize, Box<Alert>)>,
+    pub(super) revocations: Vec<Revocation>,
+    pub(super) changes: usize,
 }
 
 /// A person's decision, audited with what it changes.
@@ -82,7 +82,7 @@ impl Pending {
                 self.changes += 1;
                 self.alerts.insert(alert.id.clone(), (self.changes, alert));
             }
-            Output::Revocation(revocation) => self.revocations.push(revocation),
+            Output::Revocation(revocation) => self.revocations.push(*revocation),
         }
     }
 
@@ -141,7 +141,7 @@ impl Pending {
             "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
         )?;
         for (name, value) in self.counts.by_name().into_iter().filter(|(_, value)| *value > 0) {
-            add.execute((name, value as i64))?;
+            add.execute((name, value.cast_signed()))?;
         }
         Ok(())
     }

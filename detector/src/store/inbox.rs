@@ -39,10 +39,10 @@ pub fn append<'a>(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn from(connection: &Connection, seq: i64, limit: usize) -> rusqlite::Result<Vec<Accepted>> {
+pub fn from(connection: &Connection, seq: i64, limit: u32) -> rusqlite::Result<Vec<Accepted>> {
     let mut select = connection
         .prepare_cached("SELECT seq, received_at, replayed, raw FROM inbox WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?;
-    let rows = select.query_map((seq, limit as i64), |row| {
+    let rows = select.query_map((seq, limit), |row| {
         Ok(Accepted { seq: row.get(0)?, received_at: row.get(1)?, replayed: row.get(2)?, raw: row.get(3)? })
     })?;
     rows.collect()

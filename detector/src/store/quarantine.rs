@@ -83,7 +83,7 @@ fn bounded(text: &str) -> &str {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn list(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<Vec<Row>> {
+pub fn list(connection: &Connection, filter: &Filter, limit: u32) -> rusqlite::Result<Vec<Row>> {
     let (matches, values) = filter.to_sql();
     let mut select = connection.prepare(&format!(
         "SELECT seq, source, partition, position, received_at, code, field, detail, raw

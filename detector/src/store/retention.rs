@@ -5,7 +5,7 @@ use rusqlite::Transaction;
 use super::{Store, StoreError};
 
 /// Most rows a step deletes, so that the engine's commits never wait long for the write lock.
-const STEP: usize = 5_000;
+const STEP: u32 = 5_000;
 
 impl Store {
     /// Deletes inbox rows below `taken` and quarantine rows that came before `before_ms`; returns how many.
@@ -29,5 +29,5 @@ fn step(tx: &Transaction<'_>, taken: i64, before_ms: i64) -> rusqlite::Result<us
         (SELECT seq FROM inbox WHERE seq < ?1 AND received_at < ?2 ORDER BY seq LIMIT ?3)";
     let quarantine = "DELETE FROM quarantine WHERE seq IN
         (SELECT seq FROM quarantine WHERE received_at < ?1 ORDER BY seq LIMIT ?2)";
-    Ok(tx.execute(inbox, (taken, before_ms, STEP as i64))? + tx.execute(quarantine, (before_ms, STEP as i64))?)
+    Ok(tx.execute(inbox, (taken, before_ms, STEP))? + tx.execute(quarantine, (before_ms, STEP))?)
 }

@@ -104,7 +104,7 @@ impl Sender {
             .pool_idle_timeout(Duration::from_secs(30))
             .dns_resolver(GuardedResolver(endpoint.guard().clone()))
             .build()
-            .map_err(|error| SenderError { name: endpoint.name.clone(), detail: chain(&error) })?;
+            .map_err(|error| SenderError { name: endpoint.name().into(), detail: chain(&error) })?;
         Ok(Self { endpoint, client })
     }
 

@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for KeyTexts {
 
 /// Why an endpoint cannot be used: one sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field} of `{name}` {problem}")]
+#[error("webhook `{name}`: {field} {problem}")]
 pub struct EndpointError {
     /// Which endpoint, as far as it is printable.
     pub name: String,
@@ -135,8 +135,7 @@ pub struct EndpointError {
 /// A checked endpoint.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Its name in outbox, metrics and console.
-    pub name: Box<str>,
+    name: Box<str>,
     url: Url,
     signer: Signer,
     guard: AddressGuard,
@@ -145,6 +144,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Its name in outbox, metrics and console.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where to POST.
     pub fn url(&self) -> &Url {
         &self.url
@@ -175,6 +179,22 @@ impl Endpoint {
     pub fn max_age(&self) -> Duration {
         self.max_age
     }
+
+    /// Checks all endpoints of a configuration, and that their names differ.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn check_all(configs: &[EndpointConfig]) -> Result<Vec<Endpoint>, EndpointError> {
+        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(configs.len());
+        for config in configs {
+            let endpoint = config.check()?;
+            if endpoints.iter().any(|earlier| earlier.name == endpoint.name) {
+                return Err(config.error("name", "is used twice; give every webhook its own name"));
+            }
+            endpoints.push(endpoint);
+        }
+        Ok(endpoints)
+    }
 }
 
 impl EndpointConfig {
@@ -182,7 +202,7 @@ impl EndpointConfig {
     ///
     /// # Errors
     /// The first setting that cannot be used.
-    pub fn check(self) -> Result<Endpoint, EndpointError> {
+    pub fn check(&self) -> Result<Endpoint, EndpointError> {
         let plain_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
         if !(1..=MAX_NAME_BYTES).contains(&self.name.len()) || !self.name.bytes().all(plain_name) {
             return Err(self.error("name", "must be 1 to 64 lower-case letters, digits, `-` or `_`"));
@@ -305,7 +325,7 @@ mod tests {
     fn smallest_endpoint_gets_the_documented_defaults() {
         let endpoint = valid().check().unwrap();
         assert_eq!(endpoint.timeout(), Duration::from_secs(15));
-        assert_eq!(endpoint.max_age(), Duration::from_secs(3 * 86_400));
+        assert_eq!(endpoint.max_age(), Duration::from_hours(72));
     }
 
     #[test]
@@ -332,7 +352,10 @@ mod tests {
             ("secret", problem(|config| config.secret = KeyTexts::from("whsec_AAAA".to_owned()))),
             ("signing_key", problem(|config| config.signing_key_file = Some("no/such/file".into()))),
         ] {
-            assert!(refusal.starts_with(&format!("{field} of `")), "{field}: {refusal}");
+            assert!(
+                refusal.starts_with("webhook `") && refusal.contains(&format!("`: {field} ")),
+                "{field}: {refusal}"
+            );
         }
     }
 
@@ -341,7 +364,7 @@ mod tests {
         let mut config = valid();
         config.allow_private = vec!["127.0.0.0/8".to_owned()];
         config.url = "http://127.0.0.1:9000/hook".to_owned();
-        assert!(config.clone().check().is_ok());
+        assert!(config.check().is_ok());
         config.url = "http://1.1.1.1/hook".to_owned();
         assert!(config.check().is_err());
     }
@@ -361,7 +384,12 @@ mod tests {
     #[test]
     fn keys_are_never_shown() {
         let config = valid();
-        let shown = format!("{config:?} {} {:?}", serde_json::to_string(&config).unwrap(), config.clone().check());
+        let shown = format!("{config:?} {} {:?}", serde_json::to_string(&config).unwrap(), config.check());
         assert!(!shown.contains("C2FVsBQI"), "{shown}");
+    }
+
+    #[test]
+    fn one_name_for_two_endpoints_is_refused() {
+        assert_eq!(Endpoint::check_all(&[valid(), valid()]).unwrap_err().field, "name");
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn record(config: &Config, topic: &str, lines: &mut Lines) -> anyhow:
 fn ends(consumer: &BaseConsumer, source: &KafkaSource) -> anyhow::Result<BTreeMap<i32, i64>> {
     let metadata = consumer.fetch_metadata(Some(&source.topic), ANSWER).context("the broker does not answer")?;
     let mut ends = BTreeMap::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+    for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
         let (low, high) = consumer.fetch_watermarks(&source.topic, partition.id(), ANSWER)?;
         if high > low {
             ends.insert(partition.id(), high);
