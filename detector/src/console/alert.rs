@@ -6,6 +6,7 @@ use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use models::alert::{Alert, AlertEvent, Contribution, CredentialRef};
 use models::assessment::Decision;
+use models::decision::Withheld;
 use models::dimension::Dimension;
 use models::event::{Action, ActionOutcome, Timestamp};
 use serde::Deserialize;
@@ -161,7 +162,7 @@ fn page(
         others: others.map(|o| Row::new(o, now)).collect(),
         verdict: record.verdict.as_ref().map(|v| verdict_line(v, now)),
         response: response(record),
-        withheld: alert.withheld.filter(|_| alert.decision != Decision::Revoke).map(|w| w.reason()),
+        withheld: alert.withheld.filter(|_| alert.decision != Decision::Revoke).map(Withheld::reason),
         revocation,
         approvals: alert.approvals.iter().map(|a| Shown::line(a)).collect(),
         credential: alert.credential.as_ref().map(|c| credential(c, record, now)),

@@ -80,7 +80,8 @@ fn word<T: Copy>(text: &str, field: &str, words: &[T], name: fn(T) -> &'static s
 
 #[derive(Debug, Serialize)]
 pub(super) struct Alerts {
-    alerts: Vec<AlertRecord>,
+    #[serde(rename = "alerts")]
+    rows: Vec<AlertRecord>,
     /// Cursor of the next page.
     next: Option<String>,
     /// Position of `GET /v1/stream?after=` that continues this page.
@@ -95,7 +96,7 @@ pub(super) async fn list(
     let filter = query.filter()?;
     let (cursor, limit) = paging(query.cursor.as_deref(), query.limit)?;
     let page = app.read(move |conn| alerts::list(conn, &filter, cursor.as_ref(), limit)).await?;
-    Ok(Json(Alerts { alerts: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
+    Ok(Json(Alerts { rows: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
 }
 
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<AlertRecord>, Problem> {

@@ -43,7 +43,8 @@ impl RevocationQuery {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Revocations {
-    revocations: Vec<RevocationRecord>,
+    #[serde(rename = "revocations")]
+    rows: Vec<RevocationRecord>,
     next: Option<String>,
     feed: i64,
 }
@@ -56,7 +57,7 @@ pub(super) async fn list(
     let state = query.state()?;
     let (cursor, limit) = paging(query.cursor.as_deref(), query.limit)?;
     let page = app.read(move |conn| revocations::list(conn, state, cursor.as_ref(), limit)).await?;
-    Ok(Json(Revocations { revocations: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
+    Ok(Json(Revocations { rows: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
 }
 
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<RevocationRecord>, Problem> {
