@@ -17,6 +17,7 @@
 //! ```
 
 pub mod cloudevents;
+pub mod csv;
 pub mod labels;
 mod lines;
 mod unpack;
@@ -133,11 +134,6 @@ impl EventReader {
         }
         Ok(())
     }
-
-    /// How many bytes of the file were taken so far, before unpacking: for a progress bar.
-    pub fn consumed_bytes(&self) -> u64 {
-        self.lines.consumed_bytes()
-    }
 }
 
 impl Iterator for EventReader {
@@ -164,3 +160,6 @@ pub fn decode_line(line: &Line<'_>) -> Result<Decoded, Rejection> {
     }
     decode(line.raw)
 }
+
+#[cfg(test)]
+mod tests;

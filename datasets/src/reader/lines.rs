@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use models::event::MAX_EVENT_BYTES;
 
@@ -38,7 +36,6 @@ pub struct LineReader<R> {
     input: BufReader<R>,
     buffer: Vec<u8>,
     number: u64,
-    consumed: Arc<AtomicU64>,
 }
 
 impl<R> std::fmt::Debug for LineReader<R> {
@@ -65,16 +62,13 @@ impl LineReader<Box<dyn Read + Send>> {
     /// # Errors
     /// [`ReadError`] if the first bytes cannot be read.
     pub fn new(read: impl Read + Send + 'static, name: &str) -> Result<Self, ReadError> {
-        let consumed = Arc::new(AtomicU64::new(0));
-        let counted = Counted { inner: read, consumed: Arc::clone(&consumed) };
-        match unpack(counted) {
+        match unpack(read) {
             Ok((packing, input)) => Ok(Self {
                 name: name.to_owned(),
                 packing,
                 input: BufReader::with_capacity(BUFFER_BYTES, input),
                 buffer: Vec::new(),
                 number: 0,
-                consumed,
             }),
             Err(source) => Err(ReadError::Open { name: name.to_owned(), source }),
         }
@@ -110,11 +104,6 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    /// How many bytes of the input were taken so far, before unpacking.
-    pub fn consumed_bytes(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
-    }
-
     /// Reads one line with its end into the buffer; what goes beyond the limit is read and dropped. Returns the length of
     /// the whole line, line end included while it fits.
     fn fill(&mut self) -> io::Result<u64> {
@@ -135,19 +124,5 @@ impl<R: Read> LineReader<R> {
             Packing::Plain => ReadError::Io { name, line, source },
             packing => ReadError::Damaged { name, line, packing, source },
         }
-    }
-}
-
-/// Counts what passes.
-struct Counted<R> {
-    inner: R,
-    consumed: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.consumed.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
     }
 }
