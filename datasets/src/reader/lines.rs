@@ -53,7 +53,7 @@ impl LineReader<Box<dyn Read + Send>> {
         let name = path.as_ref().to_string_lossy().escape_debug().to_string();
         match File::open(path) {
             Ok(file) => Self::new(file, &name),
-            Err(source) => Err(ReadError::Open { name, source }),
+            Err(cause) => Err(ReadError::Open { name, cause }),
         }
     }
 
@@ -70,7 +70,7 @@ impl LineReader<Box<dyn Read + Send>> {
                 buffer: Vec::new(),
                 number: 0,
             }),
-            Err(source) => Err(ReadError::Open { name: name.to_owned(), source }),
+            Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
         }
     }
 }
@@ -85,7 +85,7 @@ impl<R: Read> LineReader<R> {
             let length = match self.fill() {
                 Ok(0) => return Ok(None),
                 Ok(length) => length,
-                Err(source) => return Err(self.failed(source)),
+                Err(cause) => return Err(self.failed(cause)),
             };
             self.number += 1;
             let cut = length > self.buffer.len() as u64;
@@ -118,11 +118,11 @@ impl<R: Read> LineReader<R> {
         Ok(kept + dropped)
     }
 
-    fn failed(&self, source: io::Error) -> ReadError {
+    fn failed(&self, cause: io::Error) -> ReadError {
         let (name, line) = (self.name.clone(), self.number);
         match self.packing {
-            Packing::Plain => ReadError::Io { name, line, source },
-            packing => ReadError::Damaged { name, line, packing, source },
+            Packing::Plain => ReadError::Io { name, line, cause },
+            packing => ReadError::Damaged { name, line, packing, cause },
         }
     }
 }
