@@ -85,7 +85,7 @@ pub type Entry = Result<Decoded, Malformed>;
 /// Streams the events of one file. As an iterator it ends after the first [`ReadError`].
 #[derive(Debug)]
 pub struct EventReader {
-    lines: LineReader<Box<dyn Read + Send>>,
+    lines: LineReader,
     ended: bool,
 }
 

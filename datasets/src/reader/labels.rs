@@ -114,7 +114,7 @@ pub fn read(input: impl Read + Send + 'static, name: &str) -> Result<BTreeMap<St
     collect(LineReader::new(input, name)?)
 }
 
-fn collect<R: Read>(mut lines: LineReader<R>) -> Result<BTreeMap<String, Label>, LabelError> {
+fn collect(mut lines: LineReader) -> Result<BTreeMap<String, Label>, LabelError> {
     let mut labels = BTreeMap::new();
     while let Some(line) = lines.next_line()? {
         let label = parse(&line)?;

@@ -30,21 +30,21 @@ impl Line<'_> {
 }
 
 /// Reads lines, unpacking on the way, skipping blank ones. Holds at most one line of [`MAX_EVENT_BYTES`].
-pub struct LineReader<R> {
+pub struct LineReader {
     name: String,
     packing: Packing,
-    input: BufReader<R>,
+    input: BufReader<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
     number: u64,
 }
 
-impl<R> std::fmt::Debug for LineReader<R> {
+impl std::fmt::Debug for LineReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LineReader").field("name", &self.name).field("line", &self.number).finish_non_exhaustive()
     }
 }
 
-impl LineReader<Box<dyn Read + Send>> {
+impl LineReader {
     /// Opens a file.
     ///
     /// # Errors
@@ -73,9 +73,7 @@ impl LineReader<Box<dyn Read + Send>> {
             Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
         }
     }
-}
 
-impl<R: Read> LineReader<R> {
     /// The next line that is not blank; `None` at the end. A last line without a line end counts.
     ///
     /// # Errors
