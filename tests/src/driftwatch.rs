@@ -48,7 +48,7 @@ impl Driftwatch {
 
     /// Starts the service and does not wait: for a source that is not there yet.
     pub fn launch(&mut self) -> Result<()> {
-        let mut command = leashed(binary("driftwatch")?);
+        let mut command = leashed(binary("driftwatch")?)?;
         command.current_dir(self.directory.path()).arg("serve").arg("--config").arg(self.config());
         let log = self.directory.path().join("service.log");
         self.process = Some(Process::spawn("driftwatch", command, &log)?);

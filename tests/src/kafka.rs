@@ -175,7 +175,7 @@ impl Kafka {
 
     fn java(&self, name: &str, arguments: &[&str]) -> Result<Process> {
         let directory = self.directory.path();
-        let mut command = leashed("java");
+        let mut command = leashed("java")?;
         command.current_dir(directory);
         // Short runs: quick to start counts, not the last percent of throughput.
         command.args(["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
@@ -229,6 +229,8 @@ log.cleaner.backoff.ms=1000
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=1000
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4

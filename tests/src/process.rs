@@ -1,5 +1,6 @@
 //! One child process: its log, its signals, and the certainty that it does not outlive the story.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,10 +15,22 @@ const LAST_WORDS: usize = 25;
 /// A command that dies with the thread that spawned it, even when that is killed and no destructor runs.
 ///
 /// Spawn from the story's own thread, not from a pool whose threads end when idle.
-pub fn leashed(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub fn leashed(program: impl AsRef<OsStr>) -> Result<Command> {
+    installed("setpriv")?;
+    installed(&program)?;
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
+    Ok(command)
+}
+
+/// An error that says what to run when there is no such program.
+pub fn installed(program: impl AsRef<OsStr>) -> Result<()> {
+    let program = Path::new(program.as_ref());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // An absolute path replaces the directory that it is joined to.
+    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
+    ensure!(found, "there is no `{}` here; run `scripts/setup.sh --tests`", program.display());
+    Ok(())
 }
 
 /// A running child process.
@@ -95,8 +108,14 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_missing_program_says_what_to_run() {
+        let error = leashed("driftwatch-that-never-was").unwrap_err().to_string();
+        assert!(error.contains("`driftwatch-that-never-was`") && error.contains("scripts/setup.sh --tests"), "{error}");
+    }
+
     fn shell(script: &str, directory: &Path) -> Process {
-        let mut command = leashed("sh");
+        let mut command = leashed("sh").unwrap();
         command.args(["-c", script]);
         Process::spawn("a shell", command, &directory.join("log")).unwrap()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::page_log::PageLog;
 use crate::eventually::PATIENCE;
-use crate::process::leashed;
+use crate::process::{installed, leashed};
 
 /// Moves the pipes from where `std` can put them to where Chromium looks for them.
 const LAUNCH: &str = r#"exec chromium "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
@@ -54,10 +54,9 @@ pub(super) struct Pipe {
 impl Pipe {
     /// Starts Chromium on this profile directory.
     pub(super) fn open(profile: &Path) -> Result<Self> {
-        let installed = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        installed.context("no Chromium here; run `scripts/setup.sh --tests`")?;
+        installed("chromium")?;
         let errors = std::fs::File::create(profile.join("chromium.log"))?;
-        let mut chromium = leashed("sh")
+        let mut chromium = leashed("sh")?
             .args(["-c", LAUNCH, "sh"])
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", profile.display()))

@@ -39,6 +39,14 @@ async fn kafka_keeps_its_records_over_a_restart_and_a_kill() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_binaries_under_test_are_those_of_these_sources() -> Result<()> {
+    for name in ["driftwatch", "driftwatch-replay", "driftwatch-datasets"] {
+        assert!(tests::built::binary(name)?.is_file());
+    }
+    Ok(())
+}
+
 const SECRET: &str = "whsec_bXkgc2VjcmV0IGtleSBvZiAyNCBieXRlcw==";
 
 async fn send(url: &str, secret: &str, body: &str) -> Result<reqwest::Response> {
