@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced, not run: where everything that is built or fetched lives, and which toolchain builds it.
 # The cache outlives a checkout, so that a fresh clone on the same machine rebuilds only the workspace's own crates.
 

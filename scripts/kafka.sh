@@ -6,14 +6,17 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 
 kafka="$DRIFTWATCH_CACHE/kafka"
+lib="$kafka/lib"
 sums="$PWD/tests/kafka/SHA256SUMS"
 
 fetch() {
     mkdir -p "$kafka"
     new="$(mktemp -d "$kafka/new.XXXXXX")"
-    trap 'rm -rf "$new"' EXIT
-    mvn --batch-mode --quiet --strict-checksums -Dstyle.color=never -f tests/kafka/pom.xml \
-        dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$new" </dev/null || {
+    trap 'rm -rf "$new" "$new.log"' EXIT
+    # Its output is kept back: even when it is quiet, Maven writes escape sequences.
+    mvn --batch-mode --quiet --strict-checksums -f tests/kafka/pom.xml dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$new" </dev/null >"$new.log" 2>&1 || {
+        cat "$new.log" >&2
         echo "kafka: Maven could not fetch the jars named in tests/kafka/pom.xml: is a Maven repository reachable?" >&2
         exit 1
     }
@@ -27,7 +30,7 @@ case "${1:-}" in
         echo "kafka: pinned $(wc -l <"$sums") jars"
         ;;
     "")
-        if verified "$kafka/lib" 2>/dev/null; then
+        if verified "$lib" 2>/dev/null; then
             exit 0
         fi
         echo "kafka: fetching the broker's jars"
@@ -36,8 +39,8 @@ case "${1:-}" in
             echo "kafka: a jar differs from its checksum in tests/kafka/SHA256SUMS; nothing was installed" >&2
             exit 1
         }
-        rm -rf "$kafka/lib"
-        mv "$new" "$kafka/lib"
+        rm -rf "$lib"
+        mv "$new" "$lib"
         ;;
     *)
         echo "usage: scripts/kafka.sh [pin]" >&2
