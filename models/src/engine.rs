@@ -1,7 +1,10 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod episode;
 mod explain;
 mod governor;
+mod handling;
+mod learning;
 mod names;
 mod persist;
 mod scoring;
@@ -35,7 +38,7 @@ const EPOCH_EVENTS: u64 = 65_536;
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
 /// How far ahead of its arrival an event's own clock is believed.
-const CLOCK_AHEAD: Duration = Duration::from_secs(300);
+const CLOCK_AHEAD: Duration = Duration::from_mins(5);
 
 /// How far an event's source is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -193,14 +196,7 @@ impl Engine {
         }
     }
 
-    fn event(
-        &mut self,
-        event: &Event,
-        trust: Trust,
-        arrival: Option<Timestamp>,
-        phase: Phase,
-        out: &mut Vec<Output>,
-    ) {
+    fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
         self.advance(time, 1, out);
@@ -238,7 +234,7 @@ impl Engine {
     fn advance(&mut self, time: Timestamp, events: u64, out: &mut Vec<Output>) {
         self.since_publish += events;
         let epoch = time.as_seconds().div_euclid(EPOCH_SECONDS);
-        let lateness = (self.config.settings().lateness.0.as_secs() as i64).div_euclid(EPOCH_SECONDS) + 1;
+        let lateness = (self.config.settings().lateness.0.as_secs().cast_signed()).div_euclid(EPOCH_SECONDS) + 1;
         // One event from a far future must not stop the epochs: coming back from it starts them again.
         let moved = epoch > self.epoch || epoch < self.epoch.saturating_sub(lateness);
         if moved || self.since_publish >= EPOCH_EVENTS {

@@ -4,6 +4,8 @@
 //! fingerprint for each identity; `n` and a number for each shard's names; `p` and two numbers for what a shard has
 //! learned since the snapshot, in segments, so that a commit writes only what is new.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 use super::governor::Governor;
@@ -47,7 +49,10 @@ fn parse<'a, T: Deserialize<'a>>(key: &[u8], blob: &'a [u8]) -> Result<T, Restor
 }
 
 fn hex(key: &[u8]) -> String {
-    key.iter().map(|b| format!("{b:02x}")).collect()
+    key.iter().fold(String::with_capacity(key.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn segment_key(shard: usize, segment: u32) -> Vec<u8> {
