@@ -1,7 +1,10 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod episode;
 mod explain;
 mod governor;
+mod handling;
+mod learning;
 mod names;
 mod persist;
 mod scoring;
@@ -35,7 +38,7 @@ const EPOCH_EVENTS: u64 = 65_536;
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
 /// How far ahead of its arrival an event's own clock is believed.
-const CLOCK_AHEAD: Duration = Duration::from_secs(300);
+const CLOCK_AHEAD: Duration = Duration::from_mins(5);
 
 /// How far an event's source is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -134,6 +137,15 @@ pub enum RestoreError {
     Damaged(String),
 }
 
+/// A part of what a shard has learned since the last snapshot.
+#[derive(Debug)]
+struct Segment {
+    shard: usize,
+    /// The number under which a checkpoint has written it.
+    written: Option<u32>,
+    pending: Pending,
+}
+
 /// All detection state.
 #[derive(Debug)]
 pub struct Engine {
@@ -149,8 +161,9 @@ pub struct Engine {
     since_publish: u64,
     last_decay: Timestamp,
     live_identity_days: f64,
-    /// Pending knowledge that a checkpoint has written, with its shard.
-    set_aside: Vec<(usize, Pending)>,
+    /// What shards have learned since the last snapshot, beyond what they still hold.
+    set_aside: Vec<Segment>,
+    /// Number of the next segment: never used twice, so that an obsolete key is never written again.
     segments: u32,
     obsolete: Vec<Vec<u8>>,
     published: bool,
@@ -193,14 +206,7 @@ impl Engine {
         }
     }
 
-    fn event(
-        &mut self,
-        event: &Event,
-        trust: Trust,
-        arrival: Option<Timestamp>,
-        phase: Phase,
-        out: &mut Vec<Output>,
-    ) {
+    fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
         self.advance(time, 1, out);
@@ -238,7 +244,7 @@ impl Engine {
     fn advance(&mut self, time: Timestamp, events: u64, out: &mut Vec<Output>) {
         self.since_publish += events;
         let epoch = time.as_seconds().div_euclid(EPOCH_SECONDS);
-        let lateness = (self.config.settings().lateness.0.as_secs() as i64).div_euclid(EPOCH_SECONDS) + 1;
+        let lateness = (self.config.settings().lateness.0.as_secs().cast_signed()).div_euclid(EPOCH_SECONDS) + 1;
         // One event from a far future must not stop the epochs: coming back from it starts them again.
         let moved = epoch > self.epoch || epoch < self.epoch.saturating_sub(lateness);
         if moved || self.since_publish >= EPOCH_EVENTS {
@@ -274,14 +280,15 @@ impl Engine {
         // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
         for (number, shard) in self.shards.iter_mut().enumerate() {
             if !shard.pending.is_empty() {
-                self.set_aside.push((number, std::mem::take(&mut shard.pending)));
+                let pending = std::mem::take(&mut shard.pending);
+                self.set_aside.push(Segment { shard: number, written: None, pending });
             }
         }
-        self.set_aside.sort_by_key(|(number, _)| *number);
-        for (_, pending) in &self.set_aside {
-            self.snapshot.learn(pending);
+        self.set_aside.sort_by_key(|segment| segment.shard);
+        for segment in std::mem::take(&mut self.set_aside) {
+            self.snapshot.learn(&segment.pending);
+            self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
-        self.retire_segments();
         let passed = self.clock.seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {

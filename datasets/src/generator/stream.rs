@@ -86,7 +86,7 @@ impl EventStream {
                 continue;
             }
             let event = if worker.queue.front().is_some_and(|event| event.time <= time) {
-                worker.queue.pop_front()
+                worker.take()
             } else {
                 if let Some(label) = worker.play(&self.plan)
                     && self.plan.labels
@@ -153,6 +153,15 @@ impl Worker {
             (Some(event), Some(start)) => Some(event.min(start)),
             (event, start) => event.or(start),
         }
+    }
+
+    fn take(&mut self) -> Option<Event> {
+        let event = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // Most agents are idle at most times: an idle one keeps no room for a session.
+            self.queue = VecDeque::new();
+        }
+        event
     }
 
     fn plan_day(&mut self) {
