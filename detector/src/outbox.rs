@@ -27,7 +27,7 @@ mod schedule;
 mod state;
 mod worker;
 
-pub use answer::{Confirmation, confirm, resend, undo};
+pub use answer::{Confirmation, confirm, resend, undo, used_again};
 pub use health::{EndpointHealth, EndpointState, enable, health};
 pub use message::{REQUESTED, UNDO_SUFFIX, UNDONE};
 pub use queue::enqueue;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::governor::{Case, Governor};
-use self::shard::{Shard, World, shard_of};
+use self::shard::{Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
 use crate::calibration::{Pending, Snapshot, TenantModel};
@@ -77,7 +77,9 @@ pub enum Input<'a> {
         /// Whether it is learned from and acted upon.
         phase: Phase,
     },
-    /// Time passed without events: idle sessions and episodes are closed.
+    /// Time passed without events: episodes that are over are closed, and an epoch that is over ends. Sessions are completed
+    /// only at the end of an epoch or by their identity's next event, so that ticks, which only a live run has, change no
+    /// score.
     Tick(Timestamp),
     /// An analyst settled an alert.
     Verdict {
@@ -137,6 +139,15 @@ pub enum RestoreError {
     Damaged(String),
 }
 
+/// A part of what a shard has learned since the last snapshot.
+#[derive(Debug)]
+struct Segment {
+    shard: usize,
+    /// The number under which a checkpoint has written it.
+    written: Option<u32>,
+    pending: Pending,
+}
+
 /// All detection state.
 #[derive(Debug)]
 pub struct Engine {
@@ -152,8 +163,9 @@ pub struct Engine {
     since_publish: u64,
     last_decay: Timestamp,
     live_identity_days: f64,
-    /// Pending knowledge that a checkpoint has written, with its shard.
-    set_aside: Vec<(usize, Pending)>,
+    /// What shards have learned since the last snapshot, beyond what they still hold.
+    set_aside: Vec<Segment>,
+    /// Number of the next segment: never used twice, so that an obsolete key is never written again.
     segments: u32,
     obsolete: Vec<Vec<u8>>,
     published: bool,
@@ -189,7 +201,7 @@ impl Engine {
             Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
             Input::Tick(now) => {
                 self.advance(now, 0, out);
-                self.sweep(now, false, out);
+                self.sweep(now, Sweep::Episodes, out);
             }
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
             Input::ReleaseBrake => self.governor.release_brake(),
@@ -240,13 +252,13 @@ impl Engine {
         if moved || self.since_publish >= EPOCH_EVENTS {
             self.clock = time;
             self.epoch = epoch;
-            self.sweep(time, false, out);
+            self.sweep(time, Sweep::Idle, out);
             self.publish_pending();
         }
         self.clock = self.clock.max(time);
     }
 
-    fn sweep(&mut self, now: Timestamp, all: bool, out: &mut Vec<Output>) {
+    fn sweep(&mut self, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
@@ -254,14 +266,14 @@ impl Engine {
             nobody: &self.nobody,
         };
         for shard in &mut self.shards {
-            shard.sweep(&world, now, all, out);
+            shard.sweep(&world, now, what, out);
         }
     }
 
     /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
     /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
     pub fn publish(&mut self, out: &mut Vec<Output>) {
-        self.sweep(self.clock, true, out);
+        self.sweep(self.clock, Sweep::All, out);
         self.publish_pending();
     }
 
@@ -270,14 +282,15 @@ impl Engine {
         // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
         for (number, shard) in self.shards.iter_mut().enumerate() {
             if !shard.pending.is_empty() {
-                self.set_aside.push((number, std::mem::take(&mut shard.pending)));
+                let pending = std::mem::take(&mut shard.pending);
+                self.set_aside.push(Segment { shard: number, written: None, pending });
             }
         }
-        self.set_aside.sort_by_key(|(number, _)| *number);
-        for (_, pending) in &self.set_aside {
-            self.snapshot.learn(pending);
+        self.set_aside.sort_by_key(|segment| segment.shard);
+        for segment in std::mem::take(&mut self.set_aside) {
+            self.snapshot.learn(&segment.pending);
+            self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
-        self.retire_segments();
         let passed = self.clock.seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {

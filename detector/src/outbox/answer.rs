@@ -1,5 +1,6 @@
 //! What brokers and people do with a revocation after it was decided. Every act is audited.
 
+use models::alert::{Alert, AlertKind};
 use models::decision::Revocation;
 use models::event::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use super::audit;
 use super::message::{self, UNDO_SUFFIX};
-use super::queue::{insert, unwritable};
+use super::queue::{insert, milliseconds, unwritable};
 use super::state::{Change, RevocationState, column_error, set_state, state_of};
 use crate::store::feed;
 use crate::webhook::Endpoint;
@@ -52,6 +53,27 @@ pub fn confirm(
         audit(tx, now_ms, actor, "revocation_answered", id, &with("state", next.as_str(), detail))?;
     }
     Ok(change)
+}
+
+/// Takes in that the engine saw a revoked credential in use: `still_used`, if a broker had the request by then. Use between
+/// decision and delivery is what a revocation looks like from outside, and changes nothing (`Refused`).
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub fn used_again(tx: &Transaction<'_>, alert: &Alert, now_ms: i64) -> rusqlite::Result<Change> {
+    let id = match &alert.revocation {
+        Some(revocation) if alert.kind == AlertKind::RevokedCredentialUsed => &*revocation.0,
+        _ => return Ok(Change::Unknown),
+    };
+    let Some(state) = state_of(tx, id)? else { return Ok(Change::Unknown) };
+    let delivered_at: Option<i64> =
+        tx.prepare_cached("SELECT min(delivered_at) FROM outbox WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+    match delivered_at {
+        Some(delivered_at) if milliseconds(alert.opened) > delivered_at => {
+            set_state(tx, id, RevocationState::StillUsed, now_ms)
+        }
+        _ => Ok(Change::Refused(state)),
+    }
 }
 
 /// Takes a revocation back: what was not delivered yet is not sent any more, and every endpoint is told, in order behind

@@ -91,6 +91,7 @@ fn body(r#type: &'static str, revocation: &Revocation, now: Timestamp) -> serde_
 mod tests {
     use super::*;
     use crate::outbox::tests::revocation;
+    use crate::webhook::{MessageId, Signer};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -103,6 +104,24 @@ mod tests {
         revocation.expires_at = Some(at("2026-05-04T11:00:00Z"));
         let body = requested(&revocation, at("2026-05-04T10:00:00.12Z")).unwrap();
         assert_eq!(body, include_str!("../../tests/golden/revocation_requested.json").trim_end());
+    }
+
+    const GUIDE: &str = include_str!("../../../docs/webhooks.md");
+
+    #[test]
+    fn guide_for_receivers_shows_the_published_body_and_its_signatures() {
+        let golden = include_str!("../../tests/golden/revocation_requested.json").trim_end();
+        let shown = GUIDE.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+        let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parse(shown), parse(golden));
+
+        let header = |name: &str| GUIDE.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let id = MessageId::new(header("webhook-id: ")).unwrap();
+        let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".parse().unwrap();
+        let key = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".parse().unwrap();
+        let signer = Signer::new(vec![secret], vec![key]).unwrap();
+        let timestamp = header("webhook-timestamp: ").parse().unwrap();
+        assert_eq!(signer.sign(&id, timestamp, golden.as_bytes()), header("webhook-signature: "));
     }
 
     #[test]

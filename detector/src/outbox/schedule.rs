@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 /// Upper bound of the first delay; its mean is half of that.
 pub(super) const FIRST: Duration = Duration::from_secs(2);
 /// Upper bound of every delay of one message.
-pub(super) const MESSAGE_CAP: Duration = Duration::from_secs(5 * 60);
+pub(super) const MESSAGE_CAP: Duration = Duration::from_mins(5);
 /// Upper bound of the pause between two probes of an endpoint that does not answer: what is waiting for it is worth
 /// nothing in an hour.
-pub(super) const ENDPOINT_CAP: Duration = Duration::from_secs(60);
+pub(super) const ENDPOINT_CAP: Duration = Duration::from_mins(1);
 /// Longest `retry-after` that is honoured. A receiver that asks for more would silently lose revocations.
-pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
+pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_mins(15);
 
 /// The pause after `failures` (at least 1) failures in a row; `jitter` from 0 (inclusive) to 1.
 pub(super) fn delay(failures: u32, cap: Duration, jitter: f64) -> Duration {

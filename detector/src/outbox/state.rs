@@ -182,6 +182,18 @@ mod tests {
     }
 
     #[test]
+    fn guide_for_receivers_shows_the_same_moves() {
+        let rows = include_str!("../../../docs/webhooks.md").lines().skip_while(|line| !line.starts_with("| state |"));
+        for (row, from) in rows.skip(2).zip(RevocationState::ALL) {
+            let cells: Vec<_> = row.split('|').collect();
+            assert_eq!(cells[1].trim().trim_matches('`'), from.as_str());
+            let shown: Vec<RevocationState> = cells[3].split('`').filter_map(|word| word.parse().ok()).collect();
+            let allowed = RevocationState::ALL.into_iter().filter(|next| from.may_become(*next));
+            assert!(allowed.clone().all(|next| shown.contains(&next)) && allowed.count() == shown.len(), "{from}");
+        }
+    }
+
+    #[test]
     fn every_state_is_read_back_from_its_name() {
         for state in RevocationState::ALL {
             assert_eq!(state.as_str().parse(), Ok(state));

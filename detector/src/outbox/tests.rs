@@ -4,7 +4,7 @@ mod receiver;
 
 use std::time::Duration;
 
-use models::alert::AlertId;
+use models::alert::{Alert, AlertId, AlertKind};
 use models::decision::{Revocation, RevocationId, RevocationSubject};
 use models::event::Timestamp;
 use tempfile::TempDir;
@@ -43,8 +43,8 @@ fn start() -> Timestamp {
     "2026-05-04T10:00:00Z".parse().unwrap()
 }
 
-fn after(span: Duration) -> Timestamp {
-    start().saturating_add(span)
+fn after(seconds: u64) -> Timestamp {
+    start().saturating_add(Duration::from_secs(seconds))
 }
 
 /// A database, its application, and the endpoints of its configuration.
@@ -149,7 +149,7 @@ async fn retry_has_the_same_id_and_body_and_a_new_timestamp_and_signature() {
     bench.request(&revocation("1", "bot"), start());
 
     let wake_at = bench.work(0, start()).await.unwrap();
-    let later = after(Duration::from_secs(7));
+    let later = after(7);
     assert!(wake_at <= milliseconds(later), "the first retry comes within 2 s");
     bench.work(0, later).await;
 
@@ -181,8 +181,8 @@ async fn requesting_again_after_a_crash_sends_nothing_twice() {
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     bench.request(&revocation("1", "bot"), start());
     bench.work(0, start()).await;
-    bench.request(&revocation("1", "bot"), after(Duration::from_secs(60)));
-    bench.work(0, after(Duration::from_secs(60))).await;
+    bench.request(&revocation("1", "bot"), after(60));
+    bench.work(0, after(60)).await;
     assert_eq!(receiver.count(), 1);
 }
 
@@ -194,7 +194,7 @@ async fn what_was_waiting_when_the_process_died_is_delivered_after_the_restart()
     bench.work(0, start()).await;
 
     let mut bench = bench.restart();
-    bench.work(0, after(Duration::from_secs(5))).await;
+    bench.work(0, after(5)).await;
 
     assert_eq!(receiver.next().body, receiver.next().body);
     assert_eq!(bench.state("rev_1"), RevocationState::Delivered);
@@ -210,7 +210,7 @@ async fn attempt_cut_off_by_a_crash_is_repeated_under_the_same_id() {
     let first = receiver.arrived().await;
 
     let mut bench = bench.restart();
-    bench.lanes[0].fill(after(Duration::from_secs(1))).await.unwrap();
+    bench.lanes[0].fill(after(1)).await.unwrap();
     let second = receiver.arrived().await;
     assert_eq!((first.id, first.body), (second.id, second.body));
 }
@@ -241,7 +241,7 @@ async fn messages_of_an_identity_arrive_in_order_and_others_pass() {
     bench.request(&revocation("a-second", "bot"), then);
     bench.request(&revocation("other", "other"), then);
     bench.work(0, then).await;
-    bench.work(0, after(Duration::from_secs(10))).await;
+    bench.work(0, after(10)).await;
     let ids: Vec<_> = (0..4).map(|_| receiver.next().id).collect();
     assert_eq!(ids, ["rev_z-first", "rev_other", "rev_z-first", "rev_a-second"]);
 }
@@ -256,7 +256,7 @@ async fn refused_message_is_tried_again_and_shields_no_later_one() {
     assert_eq!(bench.row("rev_bogus", "last_error"), "404 Not Found");
     bench.request(&revocation("real", "bot"), start());
     bench.work(0, start()).await;
-    bench.work(0, after(Duration::from_secs(10))).await;
+    bench.work(0, after(10)).await;
 
     let ids: Vec<_> = (0..3).map(|_| receiver.next().id).collect();
     assert_eq!(ids, ["rev_bogus", "rev_real", "rev_bogus"]);
@@ -272,12 +272,12 @@ async fn gone_disables_the_endpoint_until_it_is_enabled_and_loses_nothing() {
     assert_eq!(bench.health().state, EndpointState::Disabled);
 
     let mut bench = bench.restart();
-    bench.work(0, after(Duration::from_secs(600))).await;
+    bench.work(0, after(600)).await;
     assert_eq!(receiver.count(), 1);
 
-    let enabled_ms = milliseconds(after(Duration::from_secs(601)));
+    let enabled_ms = milliseconds(after(601));
     bench.app.store().write(|tx| enable(tx, "broker", "ada", enabled_ms)).unwrap();
-    bench.work(0, after(Duration::from_secs(602))).await;
+    bench.work(0, after(602)).await;
     assert_eq!(bench.state("rev_1"), RevocationState::Delivered);
     assert_eq!(bench.health().state, EndpointState::Healthy);
 }
@@ -291,7 +291,7 @@ async fn gone_endpoint_is_used_again_under_another_url() {
 
     bench.config = bench.config.replace("/hook'", "/hook?moved'");
     let mut bench = bench.restart();
-    bench.work(0, after(Duration::from_secs(600))).await;
+    bench.work(0, after(600)).await;
     assert_eq!(bench.state("rev_1"), RevocationState::Delivered);
 }
 
@@ -300,12 +300,12 @@ async fn retries_end_when_the_credential_has_expired() {
     let receiver = Receiver::answering(&[500]).await;
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     let mut revocation = revocation("1", "bot");
-    revocation.expires_at = Some(after(Duration::from_secs(3_600)));
+    revocation.expires_at = Some(after(3_600));
     bench.request(&revocation, start());
-    bench.work(0, after(Duration::from_secs(3_599))).await;
+    bench.work(0, after(3_599)).await;
     assert_eq!((receiver.count(), bench.state("rev_1")), (1, RevocationState::Requested));
 
-    bench.work(0, after(Duration::from_secs(3_600))).await;
+    bench.work(0, after(3_600)).await;
     assert_eq!((receiver.count(), bench.state("rev_1")), (1, RevocationState::Expired));
     assert_eq!(bench.row("rev_1", "state"), "expired");
 }
@@ -315,9 +315,9 @@ async fn without_a_known_expiry_retries_end_at_max_age() {
     let receiver = Receiver::answering(&[500]).await;
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     bench.request(&revocation("1", "bot"), start());
-    bench.work(0, after(Duration::from_secs(3 * 86_400 - 1))).await;
+    bench.work(0, after(3 * 86_400 - 1)).await;
     assert_eq!(bench.state("rev_1"), RevocationState::Requested);
-    bench.work(0, after(Duration::from_secs(3 * 86_400))).await;
+    bench.work(0, after(3 * 86_400)).await;
     assert_eq!(bench.state("rev_1"), RevocationState::Expired);
 }
 
@@ -333,9 +333,9 @@ async fn endpoint_that_does_not_answer_is_probed_one_by_one_and_recovery_frees_a
     assert_eq!((bench.health().state, bench.health().consecutive_failures), (EndpointState::Failing, 3));
 
     // All three are due, but only one of them is risked, and it fails as well.
-    bench.work(0, after(Duration::from_secs(300))).await;
+    bench.work(0, after(300)).await;
     assert_eq!(receiver.count(), 4);
-    bench.work(0, after(Duration::from_secs(400))).await;
+    bench.work(0, after(400)).await;
     assert_eq!(receiver.count(), 7);
     assert_eq!((bench.health().pending, bench.health().state), (0, EndpointState::Healthy));
 }
@@ -347,9 +347,9 @@ async fn retry_after_holds_the_whole_endpoint_for_as_long_as_it_asked() {
     bench.request(&revocation("1", "bot"), start());
     bench.work(0, start()).await;
     bench.request(&revocation("2", "other"), start());
-    bench.work(0, after(Duration::from_secs(29))).await;
+    bench.work(0, after(29)).await;
     assert_eq!(receiver.count(), 1);
-    bench.work(0, after(Duration::from_secs(30))).await;
+    bench.work(0, after(30)).await;
     assert_eq!(receiver.count(), 3);
 }
 
@@ -359,7 +359,7 @@ async fn endless_retry_after_is_cut() {
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     bench.request(&revocation("1", "bot"), start());
     bench.work(0, start()).await;
-    bench.work(0, after(Duration::from_secs(15 * 60))).await;
+    bench.work(0, after(15 * 60)).await;
     assert_eq!(receiver.count(), 2);
 }
 
@@ -370,8 +370,8 @@ async fn undo_follows_what_was_delivered() {
     bench.request(&revocation("1", "bot"), start());
     bench.work(0, start()).await;
 
-    assert_eq!(undone(&bench, after(Duration::from_secs(9))), Change::Moved(RevocationState::Delivered));
-    bench.work(0, after(Duration::from_secs(9))).await;
+    assert_eq!(undone(&bench, after(9)), Change::Moved(RevocationState::Delivered));
+    bench.work(0, after(9)).await;
 
     assert_eq!(receiver.next().id, "rev_1");
     let second = receiver.next();
@@ -386,9 +386,9 @@ async fn undo_stops_what_was_not_delivered_yet() {
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     bench.request(&revocation("1", "bot"), start());
     bench.work(0, start()).await;
-    undone(&bench, after(Duration::from_secs(9)));
-    bench.work(0, after(Duration::from_secs(9))).await;
-    bench.work(0, after(Duration::from_secs(900))).await;
+    undone(&bench, after(9));
+    bench.work(0, after(9)).await;
+    bench.work(0, after(900)).await;
     assert_eq!((receiver.next().id, receiver.next().id), ("rev_1".to_owned(), "rev_1_undo".to_owned()));
     assert_eq!(receiver.count(), 2);
 }
@@ -441,13 +441,13 @@ async fn failed_revocation_is_sent_again_by_hand_with_its_old_body() {
     let mut receiver = Receiver::answering(&[500, 204]).await;
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     let mut revocation = revocation("1", "bot");
-    revocation.expires_at = Some(after(Duration::from_secs(60)));
+    revocation.expires_at = Some(after(60));
     bench.request(&revocation, start());
     bench.work(0, start()).await;
-    bench.work(0, after(Duration::from_secs(60))).await;
+    bench.work(0, after(60)).await;
     assert_eq!(bench.state("rev_1"), RevocationState::Expired);
 
-    let later = after(Duration::from_secs(3_600));
+    let later = after(3_600);
     let endpoints = &bench.app.config().webhooks;
     let change = bench.app.store().write(|tx| resend(tx, "rev_1", endpoints, "ada", milliseconds(later))).unwrap();
     assert_eq!(change, Change::Moved(RevocationState::Expired));
@@ -490,15 +490,45 @@ async fn unconfirmed_revocation_expires_with_its_credential() {
     let receiver = Receiver::answering(&[204]).await;
     let mut bench = Bench::new(&[("broker", receiver.url())]);
     let mut revocation = revocation("1", "bot");
-    revocation.expires_at = Some(after(Duration::from_secs(60)));
+    revocation.expires_at = Some(after(60));
     bench.request(&revocation, start());
     bench.work(0, start()).await;
     let sweep = |seconds| {
-        let now_ms = milliseconds(after(Duration::from_secs(seconds)));
+        let now_ms = milliseconds(after(seconds));
         bench.app.store().write(|tx| queue::expire_delivered(tx, now_ms)).unwrap()
     };
     assert_eq!((sweep(59), sweep(60), sweep(61)), (0, 1, 0));
     assert_eq!(bench.state("rev_1"), RevocationState::Expired);
+}
+
+#[tokio::test]
+async fn use_counts_as_still_used_only_after_a_broker_had_the_request() {
+    let receiver = Receiver::answering(&[204]).await;
+    let mut bench = Bench::new(&[("broker", receiver.url())]);
+    bench.request(&revocation("1", "bot"), start());
+    let delivered = after(2);
+    bench.work(0, delivered).await;
+    let used = |at: Timestamp, kind| {
+        let alert = used_alert(at, kind);
+        bench.app.store().write(|tx| super::used_again(tx, &alert, milliseconds(at))).unwrap()
+    };
+
+    assert_eq!(used(start(), AlertKind::RevokedCredentialUsed), Change::Refused(RevocationState::Delivered));
+    assert_eq!(used(after(3), AlertKind::ScopeDrift), Change::Unknown);
+    let change = used(after(3), AlertKind::RevokedCredentialUsed);
+    assert_eq!(change, Change::Moved(RevocationState::Delivered));
+    assert_eq!(bench.state("rev_1"), RevocationState::StillUsed);
+}
+
+fn used_alert(opened: Timestamp, kind: AlertKind) -> Alert {
+    let alert = serde_json::json!({
+        "id": "alt_1", "kind": kind, "tenant": "default", "identity": "bot", "session": "run-7", "task": null,
+        "opened": opened, "updated": opened, "closed": true, "severity": "critical", "score": 0.0, "p": 1.0,
+        "ranked_among": 0, "evidence": 0.0, "history_sessions": 0, "summary": "used again", "contributions": [],
+        "events": [], "event_count": 1, "credential": null, "decision": "alert", "withheld": null,
+        "revocation": "rev_1", "tags": [], "approvals": [], "model_version": "1", "config_version": "1",
+    });
+    serde_json::from_value(alert).unwrap()
 }
 
 #[tokio::test]
@@ -526,7 +556,7 @@ async fn worker_delivers_what_is_committed_while_it_runs_and_stops_when_asked() 
     let worker = tokio::spawn(super::run(bench.app.clone(), stop.subscribe()));
 
     bench.request(&revocation("1", "bot"), bench.app.now());
-    bench.app.write(|tx| App::next_seq(tx)).await.unwrap();
+    bench.app.write(App::next_seq).await.unwrap();
     assert!(receiver.arrived().await.is_genuine());
 
     stop.send_replace(true);

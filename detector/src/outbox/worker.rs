@@ -58,7 +58,7 @@ async fn serve(app: App, endpoint: Endpoint, mut shutdown: watch::Receiver<bool>
             }
         };
         tokio::select! {
-            _ = shutdown.changed() => {}
+            changed = shutdown.changed() => if changed.is_err() { break },
             landed = lane.landed() => lane.settle(landed, app.now()).await,
             _ = feed.changed() => {}
             () = sleep(pause) => {}
@@ -88,7 +88,7 @@ async fn keep_house(app: App, mut shutdown: watch::Receiver<bool>) {
     match retired {
         Ok(ids) if ids.is_empty() => {}
         Ok(ids) => {
-            tracing::warn!(rows = ids.len(), "gave up what waited for endpoints that are not configured any more")
+            tracing::warn!(rows = ids.len(), "gave up what waited for endpoints that are not configured any more");
         }
         Err(error) => tracing::error!(%error, "the outbox cannot be written"),
     }

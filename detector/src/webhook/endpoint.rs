@@ -325,7 +325,7 @@ mod tests {
     fn smallest_endpoint_gets_the_documented_defaults() {
         let endpoint = valid().check().unwrap();
         assert_eq!(endpoint.timeout(), Duration::from_secs(15));
-        assert_eq!(endpoint.max_age(), Duration::from_secs(3 * 86_400));
+        assert_eq!(endpoint.max_age(), Duration::from_hours(72));
     }
 
     #[test]
