@@ -137,6 +137,15 @@ pub enum RestoreError {
     Damaged(String),
 }
 
+/// A part of what a shard has learned since the last snapshot.
+#[derive(Debug)]
+struct Segment {
+    shard: usize,
+    /// The number under which a checkpoint has written it.
+    written: Option<u32>,
+    pending: Pending,
+}
+
 /// All detection state.
 #[derive(Debug)]
 pub struct Engine {
@@ -152,8 +161,9 @@ pub struct Engine {
     since_publish: u64,
     last_decay: Timestamp,
     live_identity_days: f64,
-    /// Pending knowledge that a checkpoint has written, with its shard.
-    set_aside: Vec<(usize, Pending)>,
+    /// What shards have learned since the last snapshot, beyond what they still hold.
+    set_aside: Vec<Segment>,
+    /// Number of the next segment: never used twice, so that an obsolete key is never written again.
     segments: u32,
     obsolete: Vec<Vec<u8>>,
     published: bool,
@@ -270,14 +280,15 @@ impl Engine {
         // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
         for (number, shard) in self.shards.iter_mut().enumerate() {
             if !shard.pending.is_empty() {
-                self.set_aside.push((number, std::mem::take(&mut shard.pending)));
+                let pending = std::mem::take(&mut shard.pending);
+                self.set_aside.push(Segment { shard: number, written: None, pending });
             }
         }
-        self.set_aside.sort_by_key(|(number, _)| *number);
-        for (_, pending) in &self.set_aside {
-            self.snapshot.learn(pending);
+        self.set_aside.sort_by_key(|segment| segment.shard);
+        for segment in std::mem::take(&mut self.set_aside) {
+            self.snapshot.learn(&segment.pending);
+            self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
-        self.retire_segments();
         let passed = self.clock.seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {

@@ -2,5 +2,7 @@
 
 #[path = "stories/architecture.rs"]
 mod architecture;
+#[path = "stories/demo.rs"]
+mod demo;
 #[path = "stories/harness.rs"]
 mod harness;

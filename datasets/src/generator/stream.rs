@@ -120,6 +120,12 @@ impl EventStream {
         Some(label)
     }
 
+    /// One session of one agent, with the habits it has by now, beside those that come out of the stream; `None` if there is
+    /// no such agent. Ids of sessions and events never repeat those of the stream.
+    pub fn play(&mut self, agent: usize, start: Timestamp, scenario: Option<Scenario>) -> Option<Session> {
+        Some(self.agents.get_mut(agent)?.session(start, scenario))
+    }
+
     /// The labels of the sessions that began since the last call, if the plan asked for them.
     pub fn take_labels(&mut self) -> Vec<Label> {
         std::mem::take(&mut self.labels)

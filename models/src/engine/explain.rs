@@ -17,6 +17,9 @@ use crate::estimator::novelty::Familiarity;
 use crate::event::{Action, Event, Timestamp};
 use crate::peers::{GroupModel, is_start};
 
+/// Surprise (nats) beyond which a dimension's share grows no more: so far outside the data a tail is only a model, and one
+/// huge number must not hide the others.
+const SHARE_NATS: f64 = 10.0;
 /// Characters of a name that are shown.
 const SHOWN: usize = 120;
 
@@ -225,7 +228,7 @@ pub(super) fn contributions(notable: &[Notable]) -> Vec<Contribution> {
         out.push(Contribution {
             dimension,
             bits: finding.nats / std::f64::consts::LN_2,
-            share: (finding.nats - 1.0).max(0.0),
+            share: (finding.nats.min(SHARE_NATS) - 1.0).max(0.0),
             actual: finding.actual.clone(),
             typical: finding.typical.clone(),
             event: event.id.clone(),

@@ -12,7 +12,7 @@ use super::governor::Governor;
 use super::names::Names;
 use super::shard::{Shard, shard_of};
 use super::state::IdentityState;
-use super::{Checkpoint, Engine, RestoreError, SHARDS};
+use super::{Checkpoint, Engine, RestoreError, SHARDS, Segment};
 use crate::calibration::{Pending, Snapshot};
 use crate::config::CheckedConfig;
 use crate::event::Timestamp;
@@ -55,7 +55,7 @@ fn hex(key: &[u8]) -> String {
     })
 }
 
-fn segment_key(shard: usize, segment: u32) -> Vec<u8> {
+pub(super) fn segment_key(shard: usize, segment: u32) -> Vec<u8> {
     let mut key = vec![b'p'];
     key.extend((shard as u32).to_be_bytes());
     key.extend(segment.to_be_bytes());
@@ -87,7 +87,7 @@ impl Engine {
             if !shard.pending.is_empty() {
                 let pending = std::mem::take(&mut shard.pending);
                 out.put.push((segment_key(number, segment), blob(&pending)));
-                self.set_aside.push((number, pending));
+                self.set_aside.push(Segment { shard: number, written: Some(segment), pending });
                 wrote_segment = true;
             }
         }
@@ -109,19 +109,6 @@ impl Engine {
             }),
         ));
         out
-    }
-
-    /// Notes that the segments written since the last snapshot are contained in the next one.
-    pub(super) fn retire_segments(&mut self) {
-        for segment in 0..self.segments {
-            for shard in 0..SHARDS {
-                if self.set_aside.iter().any(|(number, _)| *number == shard) {
-                    self.obsolete.push(segment_key(shard, segment));
-                }
-            }
-        }
-        self.set_aside.clear();
-        self.segments = 0;
     }
 
     /// An engine with the state of earlier checkpoints: for every key the newest blob, in any order.
@@ -176,8 +163,11 @@ impl Engine {
                 }
                 [b'p', rest @ ..] if rest.len() == 8 => {
                     let pending: Pending = parse(key, bytes)?;
-                    let number = rest.get(..4).and_then(|n| n.try_into().ok()).map_or(0, u32::from_be_bytes);
-                    engine.set_aside.push((number as usize, pending));
+                    let number = |at: std::ops::Range<usize>| {
+                        rest.get(at).and_then(|n| n.try_into().ok()).map_or(0, u32::from_be_bytes)
+                    };
+                    let (shard, written) = (number(0..4) as usize, Some(number(4..8)));
+                    engine.set_aside.push(Segment { shard, written, pending });
                 }
                 _ => return Err(RestoreError::Damaged(hex(key))),
             }

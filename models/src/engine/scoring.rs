@@ -44,6 +44,9 @@ const TARGET_WEIGHT: f64 = 2.0;
 /// model's tail is only a model.
 const VOLUME_FREE: f64 = 7.0;
 
+/// Largest surprise stated: p is never below 1e-12 (`model-notes`, section 6).
+const MAX_NATS: f64 = 27.631_021;
+
 /// Scores one step: reads only.
 pub(super) fn score(
     baseline: &Baseline,
@@ -66,7 +69,7 @@ pub(super) fn score(
     let raw = [Some(tool), target.map(|t| t.nats), Some(chain), volume.map(|v| v.nats), Some(joint)];
     let mut nats = [None; Lane::EVENT];
     for ((nats, lane), score) in nats.iter_mut().zip(Lane::ALL).zip(raw) {
-        *nats = score.map(|s| tenant.event_surprise(lane, step.side_effect, sessions, s));
+        *nats = score.map(|s| tenant.event_surprise(lane, step.side_effect, sessions, s).min(MAX_NATS));
     }
     Scores { raw, nats, target, volume, chain_probability }
 }

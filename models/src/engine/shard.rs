@@ -159,7 +159,9 @@ impl Shard {
 
     /// Completes what has been idle: sessions, episodes, lessons cleared by time. `all` completes every session.
     pub(super) fn sweep(&mut self, world: &World<'_>, now: Timestamp, all: bool, out: &mut Vec<Output>) {
-        let active = std::mem::take(&mut self.active);
+        let mut active = std::mem::take(&mut self.active);
+        // In an order that a restart does not change.
+        active.sort_by_key(|at| self.slots.get(*at as usize).map(|slot| slot.state.fingerprint));
         for at in active {
             let Self { slots, names, pending, .. } = self;
             let Some(slot) = slots.get_mut(at as usize) else { continue };

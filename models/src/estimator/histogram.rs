@@ -18,6 +18,9 @@ pub struct TailTable {
     nats: Vec<f32>,
     n: f64,
     cap: f64,
+    /// From which bin on values between bins are interpolated. Below it a score shares its bin's value: its ties count
+    /// as at least as strange, which is what makes a rank valid.
+    smooth_from: usize,
 }
 
 /// How a score maps to a bin: `(score - low) / width`, clamped.
@@ -51,6 +54,8 @@ impl Bins {
 
 /// Pseudo-scores with tail `e^-s` that an event table starts from.
 const NOMINAL: f64 = 50.0;
+/// Sessions from which a tail is extrapolated at all.
+const EXTRAPOLATED_FROM: f64 = 200.0;
 /// Scores that must lie above before the empirical tail is believed: events, sessions.
 const BELIEVED_EVENTS: f64 = 5.0;
 const BELIEVED_SESSIONS: f64 = 10.0;
@@ -123,7 +128,7 @@ impl ScoreCounts {
             above += f64::from(*h);
         }
         extend(&mut nats, believed, step);
-        TailTable { nats, n: self.n, cap: f64::INFINITY }
+        TailTable { nats, n: self.n, cap: f64::INFINITY, smooth_from: 0 }
     }
 
     /// The table of session scores: the conformal rank, then an exponential tail with the mean excess of the top 1 %.
@@ -150,7 +155,9 @@ impl ScoreCounts {
             }
         }
         extend(&mut nats, believed, bins.width / excess.unwrap_or(1.0));
-        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + beyond }
+        let highest = self.bins.iter().rposition(|h| *h > 0.0).map_or(0, |b| b + 1);
+        let beyond = if self.n >= EXTRAPOLATED_FROM { beyond } else { 0.0 };
+        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + beyond, smooth_from: highest }
     }
 }
 
@@ -163,10 +170,11 @@ fn extend(nats: &mut [f32], from: usize, step: f64) {
 }
 
 impl TailTable {
-    /// `-ln p` of a score, interpolated between bins so that the order of scores survives. O(1).
+    /// `-ln p` of a score. Event scores are interpolated between bins, so that their order survives; ranks are not. O(1).
     pub fn surprise(&self, bins: Bins, score: f64) -> f64 {
         let place = bins.place(score);
-        let (b, part) = (place as usize, place.fract());
+        let b = place as usize;
+        let part = if b >= self.smooth_from { place.fract() } else { 0.0 };
         let here = self.nats.get(b).copied().map_or(0.0, f64::from);
         let next = self.nats.get(b + 1).copied().map_or(here, f64::from);
         (here + (next - here) * part).clamp(0.0, self.cap)
