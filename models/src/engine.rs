@@ -1,13 +1,41 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod explain;
+mod governor;
+mod names;
+mod persist;
+mod scoring;
+mod session;
+mod shard;
+mod state;
+mod views;
+
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use self::governor::{Case, Governor};
+use self::shard::{Shard, World, shard_of};
 use crate::alert::{Alert, AlertId};
-use crate::assessment::Assessment;
+use crate::assessment::{Assessment, Outcome};
+use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::{Revocation, Verdict};
 use crate::event::{Event, Timestamp};
-use crate::view::{EngineView, IdentityView};
+use crate::fingerprint::{Fingerprinter, Kind};
+
+/// Version of the statistical model, written on every alert.
+pub const MODEL_VERSION: &str = "1";
+/// Shards of identities. Fixed, so that nothing depends on the number of threads.
+const SHARDS: usize = 16;
+/// How often shared knowledge is published, in event time and in events.
+const EPOCH_SECONDS: i64 = 3600;
+const EPOCH_EVENTS: u64 = 65_536;
+/// Half-life of shared knowledge, and how often it is applied.
+const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
+const SHARED_DECAY_EVERY: f64 = 86_400.0;
+/// How far ahead of its arrival an event's own clock is believed.
+const CLOCK_AHEAD: Duration = Duration::from_secs(300);
 
 /// How far an event's source is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,7 +49,7 @@ pub enum Trust {
 }
 
 /// Whether an event is learned from and acted upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Phase {
     /// History: learned, scored, never alerted.
     Warmup,
@@ -79,6 +107,8 @@ pub enum Output {
 pub struct Checkpoint {
     /// Blobs by key. Each replaces the one stored under the same key. Keys are at most 64 bytes.
     pub put: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys whose blobs are no longer needed. To be deleted after `put` is applied; none of them is in `put`.
+    pub delete: Vec<Vec<u8>>,
 }
 
 /// Why stored state cannot be used.
@@ -108,48 +138,176 @@ pub enum RestoreError {
 #[derive(Debug)]
 pub struct Engine {
     config: CheckedConfig,
+    fingerprinter: Fingerprinter,
+    shards: Vec<Shard>,
+    snapshot: Snapshot,
+    nobody: TenantModel,
+    governor: Governor,
+    /// Largest event time seen, bounded by arrival.
+    clock: Timestamp,
+    epoch: i64,
+    since_publish: u64,
+    last_decay: Timestamp,
+    live_identity_days: f64,
+    /// Pending knowledge that a checkpoint has written, with its shard.
+    set_aside: Vec<(usize, Pending)>,
+    segments: u32,
+    obsolete: Vec<Vec<u8>>,
+    published: bool,
+    saved: bool,
 }
 
 impl Engine {
     /// An engine that knows nothing.
     pub fn new(config: CheckedConfig) -> Self {
-        Self { config }
-    }
-
-    /// An engine with the state of earlier checkpoints: for every key the newest blob.
-    ///
-    /// # Errors
-    /// When the state was written by another format or key, or is damaged.
-    pub fn restore(
-        config: CheckedConfig,
-        blobs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
-    ) -> Result<Self, RestoreError> {
-        let _ = blobs;
-        Ok(Self::new(config))
+        Self {
+            fingerprinter: Fingerprinter::new(config.key()),
+            config,
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            snapshot: Snapshot::default(),
+            nobody: TenantModel::default(),
+            governor: Governor::default(),
+            clock: Timestamp::EPOCH,
+            epoch: i64::MIN,
+            since_publish: 0,
+            last_decay: Timestamp::EPOCH,
+            live_identity_days: 0.0,
+            set_aside: Vec::new(),
+            segments: 0,
+            obsolete: Vec::new(),
+            published: false,
+            saved: false,
+        }
     }
 
     /// Takes one input and appends what follows from it to `out`.
     pub fn handle(&mut self, input: Input<'_>, out: &mut Vec<Output>) {
-        let _ = (input, out, &self.config);
+        match input {
+            Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
+            Input::Tick(now) => {
+                self.advance(now, 0, out);
+                self.sweep(now, false, out);
+            }
+            Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
+            Input::ReleaseBrake => self.governor.release_brake(),
+        }
     }
 
-    /// Everything that changed since the last call.
-    pub fn checkpoint(&mut self) -> Checkpoint {
-        Checkpoint::default()
+    fn event(
+        &mut self,
+        event: &Event,
+        trust: Trust,
+        arrival: Option<Timestamp>,
+        phase: Phase,
+        out: &mut Vec<Output>,
+    ) {
+        // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
+        let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
+        self.advance(time, 1, out);
+        let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
+        let world = World {
+            config: &self.config,
+            fingerprinter: &self.fingerprinter,
+            snapshot: &self.snapshot,
+            nobody: &self.nobody,
+        };
+        let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
+        let mut closed = Vec::new();
+        let mut assessed = shard.assess(&world, identity, event, time, phase, &mut closed);
+        let case =
+            Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
+        let mut effects = Vec::new();
+        if let Some(alarm) = &assessed.alarm {
+            let slot = shard.slots.get_mut(alarm.index);
+            if let Some(episode) = slot.and_then(|s| s.state.episode.as_mut()) {
+                assessed.assessment.decision = self.governor.decide(&case, alarm, &mut episode.alert, &mut effects);
+                effects.insert(0, Output::Alert(Box::new(episode.alert.clone())));
+            }
+        }
+        if assessed.assessment.outcome == Outcome::Scored && phase != Phase::Warmup {
+            self.governor.active(time, self.config.settings(), assessed.first_of_day);
+            self.live_identity_days += f64::from(u8::from(assessed.first_of_day));
+            effects.extend(self.governor.watch(&case).map(|alert| Output::Alert(Box::new(alert))));
+        }
+        out.push(Output::Assessed(assessed.assessment));
+        out.append(&mut closed);
+        out.append(&mut effects);
     }
 
-    /// What is known of one identity.
-    pub fn identity(&self, tenant: &str, identity: &str) -> Option<IdentityView> {
-        let _ = (tenant, identity);
-        None
+    /// Moves the clock, and publishes shared knowledge when an epoch ends.
+    fn advance(&mut self, time: Timestamp, events: u64, out: &mut Vec<Output>) {
+        self.since_publish += events;
+        let epoch = time.as_seconds().div_euclid(EPOCH_SECONDS);
+        let lateness = (self.config.settings().lateness.0.as_secs() as i64).div_euclid(EPOCH_SECONDS) + 1;
+        // One event from a far future must not stop the epochs: coming back from it starts them again.
+        let moved = epoch > self.epoch || epoch < self.epoch.saturating_sub(lateness);
+        if moved || self.since_publish >= EPOCH_EVENTS {
+            self.clock = time;
+            self.epoch = epoch;
+            self.sweep(time, false, out);
+            self.publish_pending();
+        }
+        self.clock = self.clock.max(time);
     }
 
-    /// The engine as a whole.
-    pub fn view(&self) -> EngineView {
-        unimplemented!()
+    fn sweep(&mut self, now: Timestamp, all: bool, out: &mut Vec<Output>) {
+        let world = World {
+            config: &self.config,
+            fingerprinter: &self.fingerprinter,
+            snapshot: &self.snapshot,
+            nobody: &self.nobody,
+        };
+        for shard in &mut self.shards {
+            shard.sweep(&world, now, all, out);
+        }
     }
 
-    /// Publishes what has been learned so far to the shared tables at once, as at the end of an epoch: between
-    /// learning a baseline and scoring against it.
-    pub fn publish(&mut self) {}
+    /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
+    /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
+    pub fn publish(&mut self, out: &mut Vec<Output>) {
+        self.sweep(self.clock, true, out);
+        self.publish_pending();
+    }
+
+    fn publish_pending(&mut self) {
+        self.since_publish = 0;
+        // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            if !shard.pending.is_empty() {
+                self.set_aside.push((number, std::mem::take(&mut shard.pending)));
+            }
+        }
+        self.set_aside.sort_by_key(|(number, _)| *number);
+        for (_, pending) in &self.set_aside {
+            self.snapshot.learn(pending);
+        }
+        self.retire_segments();
+        let passed = self.clock.seconds_since(self.last_decay);
+        if passed > SHARED_DECAY_EVERY {
+            if self.last_decay != Timestamp::EPOCH {
+                self.snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
+            }
+            self.last_decay = self.clock;
+        }
+        self.snapshot.publish();
+        let identity_days = self.live_identity_days;
+        self.governor.fill(identity_days, self.config.settings());
+        self.published = true;
+    }
+
+    fn verdict(&mut self, alert: &AlertId, tenant: &str, identity: &str, verdict: Verdict) {
+        let fingerprint = self.fingerprinter.of(Kind::Identity, &[tenant, identity]);
+        let world = World {
+            config: &self.config,
+            fingerprinter: &self.fingerprinter,
+            snapshot: &self.snapshot,
+            nobody: &self.nobody,
+        };
+        if let Some(shard) = self.shards.get_mut(shard_of(fingerprint, SHARDS)) {
+            shard.settle(&world, fingerprint, alert, verdict);
+        }
+        if verdict == Verdict::True {
+            self.governor.refund();
+        }
+    }
 }

@@ -6,9 +6,15 @@
 
 pub mod alert;
 pub mod assessment;
+mod baseline;
+mod calibration;
 pub mod config;
 pub mod decision;
 pub mod dimension;
 pub mod engine;
+pub mod estimator;
 pub mod event;
+mod fingerprint;
+mod peers;
+mod sorted;
 pub mod view;

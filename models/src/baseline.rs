@@ -1,0 +1,150 @@
+//! What is normal for one identity: bounded, decayed, learned one step at a time.
+//!
+//! `score` in the files below reads, [`Baseline::learn`] writes. A [`Step`] is an event reduced to fingerprints and
+//! numbers, so that a session can be kept from being learned without keeping its events.
+
+mod chain;
+mod target;
+mod tool;
+mod volume;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use chain::{after, kinds_key, step_key};
+pub(crate) use target::{TargetKeys, TargetScore};
+pub(crate) use tool::{ToolStats, key_of};
+pub(crate) use volume::{Direction, VolumeScore, prior};
+
+use crate::estimator::counts::BoundedCounts;
+use crate::estimator::novelty::{Familiarity, NoveltyRate};
+use crate::estimator::recent::RecentSet;
+use crate::fingerprint::mix;
+use crate::peers::{GroupModel, GroupNews};
+
+/// Slots for tools (40 bytes each).
+pub(crate) const TOOL_SLOTS: usize = 24;
+/// Slots for contexts and steps between tools (8 bytes each).
+pub(crate) const STEP_SLOTS: usize = 512;
+/// Remembered pairs of tool and target (4 bytes each).
+pub(crate) const TARGET_SLOTS: usize = 256;
+/// Remembered prefixes of targets (4 bytes each).
+pub(crate) const PREFIX_SLOTS: usize = 64;
+/// Calls after which counts are halved, so that `-ln P(new)` and with it the promise do not drift with age
+/// (`model-notes`, section 2).
+const EVIDENCE_CAP: f64 = 1000.0;
+
+/// One event, as far as dimensions look at it. The target keys stand in an arena of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Step {
+    /// Fingerprint of server, tool and action.
+    pub tool: u64,
+    /// Fingerprint of the task; 0 if none was named.
+    pub task: u64,
+    /// The tool before, and the one before that; [`Step::START`] before the first.
+    pub previous: [u64; 2],
+    /// `ln(1 + bytes)` sent and received; negative if not known.
+    pub ln_bytes: [f32; 2],
+    /// Where its targets start in the arena, and how many there are.
+    pub targets: (u32, u16),
+    /// Whether it changes something and did not fail.
+    pub side_effect: bool,
+}
+
+impl Step {
+    /// What stands before the first tool of a session.
+    pub(crate) const START: u64 = 0x5354_4152_5400_0001;
+
+    /// The contexts that predict its tool, weakest first; each predicts better where it has been seen.
+    pub(crate) fn contexts(&self) -> [Option<u64>; 4] {
+        let [previous, before] = self.previous;
+        let task = (self.task != 0).then(|| mix(self.task, 3));
+        [
+            task,
+            Some(mix(previous, 1)),
+            Some(mix(mix(before, previous), 2)),
+            (self.task != 0).then(|| mix(mix(self.task, previous), 4)),
+        ]
+    }
+}
+
+/// What one identity is known to do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
+    tools: Vec<ToolStats>,
+    /// Contexts (totals, kinds) and the tools that follow them.
+    steps: BoundedCounts,
+    targets: RecentSet,
+    prefixes: RecentSet,
+}
+
+impl Baseline {
+    /// Learns one step; what is new to this identity is told to its group.
+    pub(crate) fn learn(&mut self, step: &Step, targets: &[TargetKeys], news: &mut GroupNews) {
+        let new_tool = self.learn_tool(step);
+        if new_tool {
+            news.tools.push(step.tool);
+        }
+        self.learn_steps(step, news);
+        for keys in targets {
+            let new = self.targets.push(keys.pair(step.tool), TARGET_SLOTS);
+            self.prefixes.push(keys.prefix, PREFIX_SLOTS);
+            if let Some(tool) = self.tool_mut(step.tool) {
+                tool.novelty.push(new);
+            }
+            news.targets.push((step.tool, keys.pair(step.tool), new));
+        }
+        if let Some(tool) = self.tool_mut(step.tool) {
+            for (moments, y) in tool.bytes.iter_mut().zip(step.ln_bytes).filter(|(_, y)| *y >= 0.0) {
+                moments.push(f64::from(y));
+            }
+        }
+        news.bytes.push((step.tool, step.ln_bytes));
+        if self.calls() > EVIDENCE_CAP {
+            self.decay(0.5);
+        }
+    }
+
+    /// Whether the identity has used this tool on this target, or its peers have.
+    pub(crate) fn familiarity(&self, tool: u64, keys: TargetKeys, group: &GroupModel) -> Familiarity {
+        let pair = keys.pair(tool);
+        if self.targets.contains(pair) {
+            Familiarity::Known
+        } else if group.knows_target(pair) {
+            Familiarity::KnownToPeers
+        } else {
+            Familiarity::New
+        }
+    }
+
+    /// Whether a target under the same prefix has been touched, with any tool.
+    pub(crate) fn knows_prefix(&self, keys: TargetKeys) -> bool {
+        self.prefixes.contains(keys.prefix)
+    }
+
+    /// Own novelty rate of a tool.
+    pub(crate) fn novelty(&self, tool: u64) -> NoveltyRate {
+        self.tool(tool).map(|t| t.novelty).unwrap_or_default()
+    }
+
+    /// Weighs everything learned so far by `factor`.
+    pub(crate) fn decay(&mut self, factor: f64) {
+        for tool in &mut self.tools {
+            tool.decay(factor);
+        }
+        self.tools.retain(|t| t.count >= 0.05);
+        self.steps.decay(factor);
+    }
+
+    /// Distinct pairs of tool and target remembered.
+    pub(crate) fn known_targets(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Heap memory in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tools.capacity() * size_of::<ToolStats>()
+            + self.steps.bytes()
+            + self.targets.bytes()
+            + self.prefixes.bytes()
+    }
+}

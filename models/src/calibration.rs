@@ -1,0 +1,320 @@
+//! What is shared by all identities of a tenant: score tables, session ranks and peer groups, constant within an epoch.
+//!
+//! Scoring is a pure function of (identity state, snapshot, event). What is learned meanwhile gathers in [`Pending`] and
+//! takes effect when the next snapshot is published.
+
+use serde::{Deserialize, Serialize};
+
+use crate::estimator::histogram::{Bins, ScoreCounts, TailTable};
+use crate::estimator::normal::Moments;
+use crate::peers::{GroupModel, GroupNews};
+use crate::sorted::SortedMap;
+
+/// An accumulator of evidence within a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(usize)]
+pub(crate) enum Lane {
+    Tool,
+    Target,
+    Chain,
+    Volume,
+    /// Order and target of the same call that changes something: what a hijack looks like.
+    SideEffect,
+    /// Bytes summed over the session.
+    Level,
+    /// All lanes together.
+    Fused,
+}
+
+impl Lane {
+    pub(crate) const COUNT: usize = 7;
+    /// Lanes that are fed by single events.
+    pub(crate) const EVENT: usize = 5;
+    pub(crate) const ALL: [Lane; Self::COUNT] =
+        [Lane::Tool, Lane::Target, Lane::Chain, Lane::Volume, Lane::SideEffect, Lane::Level, Lane::Fused];
+
+    /// `ln` of the lane's share of the session's error level; shares sum to 1 (`model-notes`, section 7, with the
+    /// side-effect lane given .2 from fusion and target).
+    pub(crate) fn ln_share(self) -> f64 {
+        let share: f64 = match self {
+            Lane::SideEffect | Lane::Fused => 0.25,
+            Lane::Target | Lane::Chain | Lane::Volume | Lane::Level | Lane::Tool => 0.10,
+        };
+        share.ln()
+    }
+}
+
+/// The score table of the fused statistic of one event, after those of the event lanes.
+const FUSED_TABLE: usize = Lane::EVENT;
+/// Score tables of events are kept apart by what the call does and by how much history its identity has.
+pub(crate) const EVENT_CLASSES: usize = 4;
+/// Sessions are ranked among sessions of identities of the same maturity.
+pub(crate) const MATURITY_CLASSES: usize = 3;
+
+/// The class of an event.
+pub(crate) fn event_class(side_effect: bool, sessions: u32) -> usize {
+    usize::from(side_effect) + 2 * usize::from(sessions >= 10)
+}
+
+/// The class of a session.
+pub(crate) fn maturity_class(sessions: u32) -> usize {
+    match sessions {
+        0..10 => 0,
+        10..50 => 1,
+        _ => 2,
+    }
+}
+
+/// One completed session, as far as later sessions are ranked among it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionRecord {
+    pub class: u8,
+    /// Raw lane maxima (for the fleet's mean and scale), standardised ones, and the fused statistic.
+    pub raw: [f32; Lane::COUNT],
+    pub standard: [f32; Lane::COUNT],
+    pub statistic: f32,
+}
+
+/// What was learned since the last snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    tenants: SortedMap<TenantPending>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TenantPending {
+    pub name: Box<str>,
+    /// Table and bin of every score of every event.
+    pub scores: Vec<(u8, u8)>,
+    pub sessions: Vec<SessionRecord>,
+    pub identity_days: u64,
+    pub groups: SortedMap<GroupPending>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GroupPending {
+    pub name: Box<str>,
+    pub news: GroupNews,
+}
+
+impl Pending {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tenants.len() == 0
+    }
+
+    pub(crate) fn tenant(&mut self, fingerprint: u64, name: &str) -> &mut TenantPending {
+        let tenant = self.tenants.entry(fingerprint);
+        if tenant.name.is_empty() {
+            tenant.name = name.into();
+        }
+        tenant
+    }
+}
+
+impl TenantPending {
+    /// Notes the scores of one event: its lanes, then its fused statistic.
+    pub(crate) fn note(&mut self, class: usize, lanes: [Option<f64>; Lane::EVENT], fused: f64) {
+        let scores = lanes.into_iter().chain([Some(fused)]).enumerate();
+        self.scores.extend(scores.filter_map(|(table, score)| {
+            Some(((table * EVENT_CLASSES + class) as u8, Bins::EVENT.bin(score?) as u8))
+        }));
+    }
+
+    pub(crate) fn group(&mut self, fingerprint: u64, name: &str) -> &mut GroupNews {
+        let group = self.groups.entry(fingerprint);
+        if group.name.is_empty() {
+            group.name = name.into();
+        }
+        &mut group.news
+    }
+}
+
+/// The shared knowledge of all tenants under one version number.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub version: u64,
+    tenants: SortedMap<TenantModel>,
+}
+
+impl Snapshot {
+    pub(crate) fn tenant(&self, fingerprint: u64) -> Option<&TenantModel> {
+        self.tenants.find(fingerprint)
+    }
+
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantModel> {
+        self.tenants.iter().map(|(_, t)| t)
+    }
+
+    /// Takes in what was learned, in the given order; call [`Snapshot::publish`] afterwards.
+    pub(crate) fn learn(&mut self, pending: &Pending) {
+        for (fingerprint, news) in pending.tenants.iter() {
+            self.tenants.entry(fingerprint).learn(news);
+        }
+    }
+
+    /// Freezes the tables under the next version.
+    pub(crate) fn publish(&mut self) {
+        self.version += 1;
+        self.tenants.for_each(TenantModel::rebuild);
+    }
+
+    /// Weighs everything by `factor`.
+    pub(crate) fn decay(&mut self, factor: f64) {
+        self.tenants.for_each(|t| t.decay(factor));
+    }
+}
+
+/// One tenant's shared knowledge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TenantModel {
+    pub name: Box<str>,
+    /// By lane, then class.
+    score_counts: Vec<ScoreCounts>,
+    score_tails: Vec<TailTable>,
+    /// By maturity class, then lane; the last is the fused statistic.
+    session_counts: Vec<ScoreCounts>,
+    session_tails: Vec<TailTable>,
+    fleet: [Moments; Lane::COUNT],
+    sessions: f64,
+    identity_days: f64,
+    groups: SortedMap<GroupModel>,
+    nobody: GroupModel,
+}
+
+impl Default for TenantModel {
+    fn default() -> Self {
+        let mut model = Self {
+            name: Box::default(),
+            score_counts: vec![ScoreCounts::new(Bins::EVENT); (FUSED_TABLE + 1) * EVENT_CLASSES],
+            score_tails: Vec::new(),
+            session_counts: (0..MATURITY_CLASSES)
+                .flat_map(|_| {
+                    let lanes = (0..Lane::COUNT).map(|_| ScoreCounts::new(Bins::LANE));
+                    lanes.chain([ScoreCounts::new(Bins::SESSION)])
+                })
+                .collect(),
+            session_tails: Vec::new(),
+            fleet: [Moments::default(); Lane::COUNT],
+            sessions: 0.0,
+            identity_days: 0.0,
+            groups: SortedMap::default(),
+            nobody: GroupModel::default(),
+        };
+        model.rebuild();
+        model
+    }
+}
+
+/// Sessions behind the fleet's mean and scale of a lane, at most.
+const FLEET_SESSIONS: f64 = 2000.0;
+
+impl TenantModel {
+    fn learn(&mut self, news: &TenantPending) {
+        self.name.clone_from(&news.name);
+        for (table, bin) in &news.scores {
+            if let Some(counts) = self.score_counts.get_mut(usize::from(*table)) {
+                counts.push_bin(usize::from(*bin));
+            }
+        }
+        for session in &news.sessions {
+            self.learn_session(session);
+        }
+        self.identity_days += news.identity_days as f64;
+        for (fingerprint, group) in news.groups.iter() {
+            let model = self.groups.entry(fingerprint);
+            model.name.clone_from(&group.name);
+            model.learn(&group.news);
+        }
+    }
+
+    fn learn_session(&mut self, session: &SessionRecord) {
+        let class = usize::from(session.class) * (Lane::COUNT + 1);
+        for (lane, z) in session.standard.iter().enumerate() {
+            if let Some(counts) = self.session_counts.get_mut(class + lane) {
+                counts.push(Bins::LANE, f64::from(*z));
+            }
+        }
+        if let Some(counts) = self.session_counts.get_mut(class + Lane::COUNT) {
+            counts.push(Bins::SESSION, f64::from(session.statistic));
+        }
+        for (fleet, raw) in self.fleet.iter_mut().zip(session.raw) {
+            fleet.push(f64::from(raw));
+            if fleet.n() > FLEET_SESSIONS {
+                fleet.decay(0.5);
+            }
+        }
+        self.sessions += 1.0;
+    }
+
+    fn rebuild(&mut self) {
+        self.score_tails = self.score_counts.iter().map(|c| c.event_tail(Bins::EVENT)).collect();
+        let per_class = Lane::COUNT + 1;
+        let tails = self.session_counts.iter().enumerate().map(|(i, counts)| {
+            counts.session_tail(if i % per_class == Lane::COUNT { Bins::SESSION } else { Bins::LANE })
+        });
+        self.session_tails = tails.collect();
+    }
+
+    fn decay(&mut self, factor: f64) {
+        self.score_counts.iter_mut().chain(&mut self.session_counts).for_each(|c| c.decay(factor));
+        self.sessions *= factor;
+        self.identity_days *= factor;
+        self.groups.for_each(|g| g.decay(factor));
+    }
+
+    /// `-ln p` of an event's score among past events of its class.
+    pub(crate) fn event_surprise(&self, lane: Lane, class: usize, score: f64) -> f64 {
+        self.score_tails.get(lane as usize * EVENT_CLASSES + class).map_or(score, |t| t.surprise(Bins::EVENT, score))
+    }
+
+    /// `-ln p` of a session's standardised lane maximum among past sessions of its class.
+    pub(crate) fn lane_surprise(&self, lane: Lane, class: usize, z: f64) -> f64 {
+        self.session_table(class, lane as usize).map_or(0.0, |t| t.surprise(Bins::LANE, z))
+    }
+
+    /// `-ln p` of a session's fused statistic among past sessions of its class, extrapolated beyond them.
+    pub(crate) fn session_surprise(&self, class: usize, statistic: f64) -> f64 {
+        self.session_table(class, Lane::COUNT).map_or(0.0, |t| t.surprise(Bins::SESSION, statistic))
+    }
+
+    /// The fused surprise of an event among past events of its class.
+    pub(crate) fn fused_surprise(&self, class: usize, statistic: f64) -> f64 {
+        let table = self.score_tails.get(FUSED_TABLE * EVENT_CLASSES + class);
+        table.map_or(statistic, |t| t.surprise(Bins::EVENT, statistic))
+    }
+
+    /// How many past sessions of a class there are.
+    pub(crate) fn ranked_among(&self, class: usize) -> f64 {
+        self.session_table(class, Lane::COUNT).map_or(0.0, TailTable::n)
+    }
+
+    fn session_table(&self, class: usize, lane: usize) -> Option<&TailTable> {
+        self.session_tails.get(class * (Lane::COUNT + 1) + lane)
+    }
+
+    /// Mean and standard deviation of a lane's maximum over all sessions.
+    pub(crate) fn fleet(&self, lane: usize) -> (f64, f64) {
+        let moments = self.fleet.get(lane).copied().unwrap_or_default();
+        (moments.mean().unwrap_or(0.0), moments.deviation().unwrap_or(1.0).max(0.1))
+    }
+
+    /// Sessions that an identity completes on a day on which it acts, at least 1.
+    pub(crate) fn sessions_per_identity_day(&self) -> f64 {
+        if self.identity_days < 1.0 { 1.0 } else { (self.sessions / self.identity_days).max(1.0) }
+    }
+
+    /// Days on which some identity acted, decayed.
+    pub(crate) fn identity_days(&self) -> f64 {
+        self.identity_days
+    }
+
+    /// Completed sessions, decayed.
+    pub(crate) fn sessions(&self) -> f64 {
+        self.sessions
+    }
+
+    /// The peer group; an empty one if it is not known yet.
+    pub(crate) fn group(&self, fingerprint: u64) -> &GroupModel {
+        self.groups.find(fingerprint).unwrap_or(&self.nobody)
+    }
+}

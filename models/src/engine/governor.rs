@@ -1,0 +1,296 @@
+//! What stops us: policy, ledger, brake. Decides for the fleet, in event order, after a shard has judged one identity.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::shard::Alarm;
+use super::{MODEL_VERSION, Output, Trust};
+use crate::alert::{Alert, AlertId, AlertKind, Severity};
+use crate::assessment::Decision;
+use crate::config::{CheckedConfig, EngineConfig};
+use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Withheld};
+use crate::event::{Event, Timestamp};
+use crate::fingerprint::{Fingerprinter, Kind};
+
+/// Revocations that the ledger allows before its budget has earned any: the operator's float.
+const LEDGER_FLOAT: f64 = 5.0;
+/// Credentials watched after their revocation was requested.
+const WATCHED: usize = 4096;
+/// Use of a credential this soon after its revocation was requested may still be under way.
+const GRACE_SECONDS: f64 = 60.0;
+
+/// A credential whose revocation was requested.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Watched {
+    revocation: RevocationId,
+    requested: Timestamp,
+    used: bool,
+}
+
+/// Fleet-wide state of decisions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Governor {
+    /// Automatic revocations still allowed.
+    ledger: f64,
+    /// Identity-days that have filled the ledger so far.
+    filled_to: f64,
+    /// Revocations of the brake's window: when, and of whom.
+    recent: Vec<(Timestamp, u64)>,
+    /// Identities active in the brake's window: current and previous half, and when the current one began.
+    active: [u64; 2],
+    half_began: Timestamp,
+    brake_open: bool,
+    watched: BTreeMap<u64, Watched>,
+    pub alerts_opened: u64,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Self {
+            ledger: LEDGER_FLOAT,
+            filled_to: 0.0,
+            recent: Vec::new(),
+            active: [0; 2],
+            half_began: Timestamp::EPOCH,
+            brake_open: false,
+            watched: BTreeMap::new(),
+            alerts_opened: 0,
+        }
+    }
+}
+
+/// An event with what decisions about it depend on.
+pub(super) struct Case<'a> {
+    pub config: &'a CheckedConfig,
+    pub fingerprinter: &'a Fingerprinter,
+    pub identity: u64,
+    pub event: &'a Event,
+    pub time: Timestamp,
+    pub trust: Trust,
+    pub arrival: Option<Timestamp>,
+}
+
+impl Governor {
+    /// Automatic revocations still allowed.
+    pub(super) fn ledger(&self) -> f64 {
+        self.ledger
+    }
+
+    pub(super) fn brake_open(&self) -> bool {
+        self.brake_open
+    }
+
+    pub(super) fn release_brake(&mut self) {
+        self.brake_open = false;
+        self.recent.clear();
+    }
+
+    /// A person confirmed a revocation's alert: it costs the budget nothing.
+    pub(super) fn refund(&mut self) {
+        self.ledger = (self.ledger + 1.0).min(LEDGER_FLOAT);
+    }
+
+    /// Fills the ledger with what `identity_days` (in all, so far) have earned.
+    pub(super) fn fill(&mut self, identity_days: f64, settings: &EngineConfig) {
+        let earned = (identity_days - self.filled_to).max(0.0);
+        let per_day = settings.budget.false_revocations_per_million_identity_days / 1e6;
+        self.ledger = (self.ledger + earned * per_day).min(LEDGER_FLOAT);
+        self.filled_to = identity_days;
+    }
+
+    /// Counts an identity as active in the brake's window.
+    pub(super) fn active(&mut self, time: Timestamp, settings: &EngineConfig, newly: bool) {
+        let half = settings.brake.window.as_nanos() / 2;
+        if time.as_nanos() - self.half_began.as_nanos() > half {
+            self.active = [0, self.active[0]];
+            self.half_began = time;
+        }
+        self.active[0] += u64::from(newly);
+    }
+
+    /// Decides about one event of an open episode: sets the alert's decision and asks for a revocation where everything
+    /// allows one.
+    pub(super) fn decide(&mut self, case: &Case<'_>, alarm: &Alarm, alert: &mut Alert, out: &mut Vec<Output>) -> Decision {
+        let settings = case.config.settings();
+        let mode = mode_of(settings, case.event);
+        self.alerts_opened += u64::from(alarm.opened && mode != Mode::Shadow);
+        if mode == Mode::Shadow {
+            alert.decision = alert.decision.min(Decision::Record);
+            return alert.decision;
+        }
+        let mut decision = Decision::Alert;
+        if alarm.revocable && alert.revocation.is_none() {
+            match self.withheld(case, alarm, mode) {
+                Some(why) => {
+                    let opens = why == Withheld::Brake && !std::mem::replace(&mut self.brake_open, true);
+                    if opens {
+                        out.push(Output::Alert(Box::new(brake_alert(case, alert))));
+                    }
+                    alert.withheld = Some(why);
+                }
+                None => {
+                    let revocation = self.revoke(case, alert);
+                    alert.revocation = Some(revocation.id.clone());
+                    alert.withheld = None;
+                    alert.severity = Severity::Critical;
+                    decision = Decision::Revoke;
+                    out.push(Output::Revocation(Box::new(revocation)));
+                }
+            }
+        }
+        alert.decision = alert.decision.max(decision);
+        alert.decision
+    }
+
+    fn withheld(&mut self, case: &Case<'_>, alarm: &Alarm, mode: Mode) -> Option<Withheld> {
+        let settings = case.config.settings();
+        let stale = case.arrival.is_some_and(|arrival| case.time < arrival.saturating_sub(settings.stale_after.0));
+        let elevated = case.event.break_glass.as_ref().is_some_and(|b| b.expires_at.is_none_or(|until| until > case.time));
+        if mode != Mode::Enforce {
+            Some(Withheld::Policy)
+        } else if !alarm.mature {
+            Some(Withheld::Immature)
+        } else if case.trust != Trust::Revoke {
+            Some(Withheld::Source)
+        } else if stale {
+            Some(Withheld::Stale)
+        } else if elevated {
+            Some(Withheld::BreakGlass)
+        } else if self.brake_open || !self.brake_allows(case) {
+            Some(Withheld::Brake)
+        } else if self.ledger < 1.0 {
+            Some(Withheld::Ledger)
+        } else {
+            None
+        }
+    }
+
+    /// Whether one more identity may be revoked within the window.
+    fn brake_allows(&mut self, case: &Case<'_>) -> bool {
+        let brake = case.config.settings().brake;
+        let since = case.time.saturating_sub(brake.window.0);
+        self.recent.retain(|(time, _)| *time >= since);
+        let active = self.active.iter().sum::<u64>() as f64;
+        let limit = f64::from(brake.identities).max(brake.share * active);
+        let mut identities: Vec<u64> = self.recent.iter().map(|(_, identity)| *identity).collect();
+        identities.push(case.identity);
+        identities.sort_unstable();
+        identities.dedup();
+        identities.len() as f64 <= limit
+    }
+
+    fn revoke(&mut self, case: &Case<'_>, alert: &Alert) -> Revocation {
+        self.ledger -= 1.0;
+        self.recent.push((case.time, case.identity));
+        let credential = case.event.credential.as_ref();
+        let subject = match credential {
+            Some(c) => RevocationSubject::Credential { id: c.id.clone(), issuer: c.issuer.clone() },
+            None => RevocationSubject::Session { session: alert.session.clone() },
+        };
+        let name = match &subject {
+            RevocationSubject::Credential { id, .. } => id,
+            RevocationSubject::Session { session } => session,
+        };
+        let hex = case.fingerprinter.hex(Kind::Revocation, &[&alert.id.0, name]);
+        let id = RevocationId(format!("rev_{hex}").into());
+        if let Some(credential) = credential {
+            let key = case.fingerprinter.of(Kind::Credential, &[&alert.tenant, &credential.id]);
+            if self.watched.len() >= WATCHED {
+                let oldest = self.watched.iter().min_by_key(|(key, w)| (w.requested, **key)).map(|(key, _)| *key);
+                oldest.and_then(|key| self.watched.remove(&key));
+            }
+            self.watched.insert(key, Watched { revocation: id.clone(), requested: case.time, used: false });
+        }
+        Revocation {
+            id,
+            alert: alert.id.clone(),
+            tenant: alert.tenant.clone(),
+            identity: alert.identity.clone(),
+            session: alert.session.clone(),
+            subject,
+            requested: case.time,
+            expires_at: credential.and_then(|c| c.expires_at),
+            score: alert.evidence,
+            reason: alert.summary.clone(),
+            tags: alert.tags.clone(),
+        }
+    }
+
+    /// An alert if the event uses a credential whose revocation was requested: once a revocation, and never revoking.
+    pub(super) fn watch(&mut self, case: &Case<'_>) -> Option<Alert> {
+        if self.watched.is_empty() {
+            return None;
+        }
+        let credential = case.event.credential.as_ref()?;
+        let key = case.fingerprinter.of(Kind::Credential, &[&case.event.tenant, &credential.id]);
+        let watched = self.watched.get_mut(&key)?;
+        if watched.used || case.time.seconds_since(watched.requested) < GRACE_SECONDS {
+            return None;
+        }
+        watched.used = true;
+        let revocation = watched.revocation.clone();
+        let id = case.fingerprinter.hex(Kind::Alert, &["used", &revocation.0]);
+        let mut alert = blank(case, AlertKind::RevokedCredentialUsed, AlertId(format!("alt_{id}").into()));
+        alert.severity = Severity::Critical;
+        alert.summary = format!("`{}` was used after its revocation had been requested", super::explain::shown(&credential.id));
+        alert.revocation = Some(revocation);
+        alert.tags = vec!["NHI1:2025".into(), "T1550.001".into()];
+        Some(alert)
+    }
+}
+
+/// The mode that the policy gives this event.
+fn mode_of(settings: &EngineConfig, event: &Event) -> Mode {
+    let matches = |wanted: &Option<String>, is: bool| wanted.is_none() || is;
+    let rule = settings.policy.iter().find(|rule| {
+        matches(&rule.tenant, rule.tenant.as_deref() == Some(&event.tenant))
+            && matches(&rule.identity_prefix, rule.identity_prefix.as_deref().is_some_and(|p| event.identity.starts_with(p)))
+            && matches(&rule.task, rule.task.as_deref() == event.task.as_deref())
+    });
+    rule.map_or(settings.mode, |rule| rule.mode)
+}
+
+fn brake_alert(case: &Case<'_>, cause: &Alert) -> Alert {
+    let id = case.fingerprinter.hex(Kind::Alert, &["brake", &cause.id.0]);
+    let mut alert = blank(case, AlertKind::BrakeOpened, AlertId(format!("alt_{id}").into()));
+    alert.severity = Severity::High;
+    alert.summary = "the brake opened: more identities would be revoked at once than the configuration allows; nothing is \
+                     revoked automatically until a second person releases it"
+        .to_owned();
+    alert
+}
+
+/// An alert by rule: no score stands behind it.
+fn blank(case: &Case<'_>, kind: AlertKind, id: AlertId) -> Alert {
+    let event = case.event;
+    Alert {
+        id,
+        kind,
+        tenant: event.tenant.clone(),
+        identity: event.identity.clone(),
+        session: event.session.clone().unwrap_or_default(),
+        task: event.task.clone(),
+        opened: case.time,
+        updated: case.time,
+        closed: true,
+        severity: Severity::High,
+        score: 0.0,
+        p: 1.0,
+        ranked_among: 0,
+        evidence: 0.0,
+        history_sessions: 0,
+        summary: String::new(),
+        contributions: Vec::new(),
+        events: Vec::new(),
+        event_count: 1,
+        credential: None,
+        decision: Decision::Alert,
+        withheld: None,
+        revocation: None,
+        tags: Vec::new(),
+        approvals: Vec::new(),
+        model_version: MODEL_VERSION.into(),
+        config_version: case.config.version().into(),
+    }
+}

@@ -1,0 +1,117 @@
+//! All that is kept of one identity, in bounded memory.
+
+use serde::{Deserialize, Serialize};
+
+use super::session::{Lesson, Session};
+use crate::alert::{Alert, AlertId};
+use crate::baseline::Baseline;
+use crate::calibration::{Lane, SessionRecord};
+use crate::estimator::normal::Moments;
+use crate::estimator::recent::RecentSet;
+use crate::event::Timestamp;
+
+/// Event ids remembered to recognise a second delivery (4 bytes each).
+pub(super) const ID_SLOTS: usize = 128;
+/// Live sessions of one identity; the oldest is completed when another starts.
+pub(super) const LIVE_SESSIONS: usize = 8;
+/// Sessions that wait to be cleared; the oldest is dropped unlearned when another comes.
+pub(super) const WAITING_SESSIONS: usize = 4;
+
+/// How past sessions of an identity went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct History {
+    /// Sessions completed.
+    pub sessions: u32,
+    /// `ln(1 + bytes)` of a session.
+    pub totals: Moments,
+    /// Exponentially weighted mean and variance of each lane's maximum.
+    lanes: [[f32; 2]; Lane::COUNT],
+}
+
+/// Sessions of the fleet that weigh as much as the identity's own.
+const FLEET_WEIGHT: f64 = 10.0;
+/// Sessions over which an identity's lane mean is taken.
+const LANE_MEMORY: f64 = 100.0;
+
+impl History {
+    /// Mean and scale of a lane's maximum, shrunk towards the fleet's; the scale is at least half the fleet's.
+    pub(super) fn lane(&self, lane: usize, (fleet_mean, fleet_scale): (f64, f64)) -> (f64, f64) {
+        let n = f64::from(self.sessions).min(LANE_MEMORY);
+        let [mean, variance] = self.lanes.get(lane).copied().unwrap_or_default().map(f64::from);
+        let shrunk = |fleet: f64, own: f64| (FLEET_WEIGHT * fleet + n * own) / (FLEET_WEIGHT + n);
+        let scale = shrunk(fleet_scale * fleet_scale, variance).sqrt().max(fleet_scale / 2.0);
+        (shrunk(fleet_mean, mean), scale)
+    }
+
+    /// Learns one completed session.
+    pub(super) fn learn(&mut self, record: &SessionRecord, bytes: f64) {
+        let rate = 1.0 / (f64::from(self.sessions).min(LANE_MEMORY) + 1.0);
+        for ([mean, variance], raw) in self.lanes.iter_mut().zip(record.raw) {
+            let delta = f64::from(raw) - f64::from(*mean);
+            *mean += (rate * delta) as f32;
+            *variance += (rate * (delta * delta * (1.0 - rate) - f64::from(*variance))) as f32;
+        }
+        self.totals.push((1.0 + bytes).ln());
+        if self.totals.n() > LANE_MEMORY {
+            self.totals.decay(0.5);
+        }
+        self.sessions = self.sessions.saturating_add(1);
+    }
+}
+
+/// An open alert, and when its newest event was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Episode {
+    pub alert: Alert,
+    /// Keys of the sessions that belong to it.
+    pub sessions: Vec<u64>,
+}
+
+/// A session that is kept from being learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub since: Timestamp,
+    /// The alert it belongs to, if it alarmed.
+    pub alert: Option<AlertId>,
+    /// Whether only a verdict admits it; else a day without an alarm does.
+    pub only_verdict: bool,
+    pub lesson: Lesson,
+}
+
+/// All that is kept of one identity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct IdentityState {
+    pub fingerprint: u64,
+    pub identity: Box<str>,
+    pub tenant: Box<str>,
+    pub tenant_fingerprint: u64,
+    pub group: u64,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub decayed: Timestamp,
+    /// Day (since the epoch) of its newest event.
+    pub day: i64,
+    pub events: u64,
+    pub baseline: Baseline,
+    pub history: History,
+    pub ids: RecentSet,
+    /// Evidence across sessions: alerts, revocations.
+    pub across: [f64; 2],
+    pub live: Vec<Session>,
+    pub waiting: Vec<Waiting>,
+    pub episode: Option<Box<Episode>>,
+}
+
+impl IdentityState {
+    /// Memory in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.identity.len()
+            + self.tenant.len()
+            + self.baseline.bytes()
+            + self.ids.bytes()
+            + self.live.iter().map(Session::bytes).sum::<usize>()
+            + self.waiting.iter().map(|w| size_of::<Waiting>() + w.lesson.bytes()).sum::<usize>()
+            + self.episode.as_ref().map_or(0, |_| size_of::<Episode>())
+    }
+}

@@ -1,0 +1,9 @@
+//! Online estimators: one a file, bounded memory, `push` to learn, the rest reads.
+
+pub mod calibrator;
+pub mod counts;
+pub mod histogram;
+pub mod normal;
+pub mod novelty;
+pub mod pitman_yor;
+pub mod recent;

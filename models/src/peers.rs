@@ -1,0 +1,147 @@
+//! What the peers of an identity do: group tables, built from news at fixed epochs and constant in between.
+//!
+//! Counts are numbers of identities, not of calls, so one loud identity cannot make a tool normal for its peers
+//! (`model-notes`, section 3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Step;
+use crate::estimator::counts::BoundedCounts;
+use crate::estimator::normal::Moments;
+use crate::estimator::novelty::NoveltyRate;
+use crate::estimator::pitman_yor::probability;
+use crate::sorted::SortedMap;
+
+const TOOL_SLOTS: usize = 2048;
+const STEP_SLOTS: usize = 16_384;
+const TARGET_SLOTS: usize = 32_768;
+
+/// Novelty of one tool among peers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PeerNovelty {
+    /// How often a call meets a target new to the caller.
+    pub new: NoveltyRate,
+    /// How often such a target is new to all peers too.
+    pub also_new: NoveltyRate,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct PeerTool {
+    novelty: PeerNovelty,
+    bytes: [Moments; 2],
+}
+
+/// What is new to members of a group since the last epoch, in the order it was learned.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GroupNews {
+    /// Tools that an identity used for the first time.
+    pub tools: Vec<u64>,
+    /// Contexts and tools that followed them for the first time in an identity.
+    pub steps: Vec<(u64, u64)>,
+    /// Tool, pair of tool and target, and whether the pair was new to the identity.
+    pub targets: Vec<(u64, u64, bool)>,
+    /// Tool and `ln(1 + bytes)`.
+    pub bytes: Vec<(u64, [f32; 2])>,
+}
+
+impl GroupNews {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// What the members of one peer group do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GroupModel {
+    /// Where the group comes from, for people.
+    pub name: Box<str>,
+    tools: BoundedCounts,
+    tools_total: f64,
+    steps: BoundedCounts,
+    targets: BoundedCounts,
+    by_tool: SortedMap<PeerTool>,
+}
+
+impl GroupModel {
+    /// Takes in what its members learned during an epoch.
+    pub(crate) fn learn(&mut self, news: &GroupNews) {
+        for tool in &news.tools {
+            self.tools.push(*tool, 1.0, TOOL_SLOTS);
+            self.tools_total += 1.0;
+        }
+        for (context, tool) in &news.steps {
+            self.steps.push(*context, 1.0, STEP_SLOTS);
+            if self.steps.push(crate::baseline::step_key(*context, *tool), 1.0, STEP_SLOTS) {
+                self.steps.push(crate::baseline::kinds_key(*context), 1.0, STEP_SLOTS);
+            }
+        }
+        for (tool, pair, new) in &news.targets {
+            let entry = self.by_tool.entry(*tool);
+            entry.novelty.new.push(*new);
+            if *new {
+                entry.novelty.also_new.push(self.targets.push(*pair, 1.0, TARGET_SLOTS));
+            }
+        }
+        for (tool, ln_bytes) in &news.bytes {
+            let entry = self.by_tool.entry(*tool);
+            for (moments, y) in entry.bytes.iter_mut().zip(ln_bytes).filter(|(_, y)| **y >= 0.0) {
+                moments.push(f64::from(*y));
+            }
+        }
+    }
+
+    /// Probability that a member uses the tool: by number of identities, over uniform `1/(V + 2)`.
+    pub(crate) fn tool_probability(&self, tool: u64) -> f64 {
+        let uniform = 1.0 / (self.tools.len() as f64 + 2.0);
+        probability(self.tools.count(tool), self.tools_total, self.tools.len() as f64, uniform)
+    }
+
+    /// Probability of the tool after a context, by number of identities.
+    pub(crate) fn step_probability(&self, context: u64, tool: u64, parent: f64) -> f64 {
+        crate::baseline::after(&self.steps, context, tool, parent)
+    }
+
+    /// How many members use the tool, decayed.
+    pub(crate) fn tool_count(&self, tool: u64) -> f64 {
+        self.tools.count(tool)
+    }
+
+    pub(crate) fn knows_target(&self, pair: u64) -> bool {
+        self.targets.count(pair) > 0.0
+    }
+
+    pub(crate) fn novelty(&self, tool: u64) -> PeerNovelty {
+        self.by_tool.find(tool).map(|t| t.novelty).unwrap_or_default()
+    }
+
+    /// Mean of `ln(1 + bytes)` of a tool among peers.
+    pub(crate) fn mean_bytes(&self, tool: u64, index: usize) -> Option<f64> {
+        self.by_tool.find(tool)?.bytes.get(index)?.mean()
+    }
+
+    /// Weighs everything by `factor`.
+    pub(crate) fn decay(&mut self, factor: f64) {
+        self.tools.decay(factor);
+        self.tools_total *= factor;
+        self.steps.decay(factor);
+        self.targets.decay(factor);
+        self.by_tool.for_each(|tool| {
+            tool.novelty.new.decay(factor);
+            tool.novelty.also_new.decay(factor);
+            tool.bytes.iter_mut().for_each(|m| m.decay(factor));
+        });
+    }
+}
+
+/// The peer group of an identity: the parent of its SPIFFE path (a declared grouping of workloads), else the tenant.
+pub(crate) fn group_of(identity: &str) -> &str {
+    match identity.strip_prefix("spiffe://") {
+        Some(rest) if rest.contains('/') => identity.rfind('/').and_then(|at| identity.get(..at)).unwrap_or(identity),
+        _ => "all identities",
+    }
+}
+
+/// The step that stands for `previous` in explanations.
+pub(crate) fn is_start(tool: u64) -> bool {
+    tool == Step::START
+}
