@@ -1,1 +1,3 @@
+//! Makes, converts, checks and describes event files.
+
 fn main() {}
