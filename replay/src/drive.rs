@@ -88,8 +88,13 @@ pub enum DriveError {
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// The engine broke its promise of exactly one assessment an event.
-    #[error("the engine said nothing about event `{0}`; please report this with the event")]
-    Unassessed(String),
+    #[error("the engine gave {assessed} assessments of event `{id}` instead of one; please report this with the event")]
+    Assessed {
+        /// The event.
+        id: String,
+        /// How many there were.
+        assessed: usize,
+    },
 }
 
 /// Learns `plan.learn`, publishes, scores `plan.events`; `watch` sees everything.
@@ -118,27 +123,45 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             }
             let input = Input::Event { event: &event, trust: Trust::Revoke, arrival: None, phase };
             engine.handle(input, &mut outputs);
-            let mut outputs = outputs.drain(..);
-            let Some(Output::Assessed(assessment)) = outputs.next() else {
-                return Err(DriveError::Unassessed(event.id.into()).into());
-            };
-            if role == Role::Learn {
-                watch.learned(&event, &assessment)?;
-                continue;
-            }
-            watch.assessed(&event, &assessment)?;
-            for output in outputs {
-                match output {
-                    Output::Alert(alert) => watch.alerted(*alert)?,
-                    Output::Revocation(revocation) => watch.revoked(*revocation)?,
-                    Output::Assessed(_) => return Err(DriveError::Unassessed(event.id.into()).into()),
-                }
+            let assessed = deliver(role, &event, &mut outputs, watch)?;
+            if assessed != 1 {
+                return Err(DriveError::Assessed { id: event.id.into(), assessed }.into());
             }
         }
         if role == Role::Learn {
-            engine.publish();
+            // Without a history there is nothing to publish early: the engine then starts as it does live.
+            if !plan.learn.is_empty() {
+                engine.publish(&mut outputs);
+                outputs.clear();
+            }
             watch.published()?;
         }
     }
     Ok(())
+}
+
+/// Hands on what the engine said of one event; returns how many assessments there were.
+fn deliver<W: Watch>(
+    role: Role,
+    event: &Event,
+    outputs: &mut Vec<Output>,
+    watch: &mut W,
+) -> Result<usize, W::Error> {
+    let mut assessed = 0;
+    for output in outputs.drain(..) {
+        match (output, role) {
+            (Output::Assessed(assessment), Role::Learn) => {
+                assessed += 1;
+                watch.learned(event, &assessment)?;
+            }
+            (Output::Assessed(assessment), Role::Events) => {
+                assessed += 1;
+                watch.assessed(event, &assessment)?;
+            }
+            (Output::Alert(alert), Role::Events) => watch.alerted(*alert)?,
+            (Output::Revocation(revocation), Role::Events) => watch.revoked(*revocation)?,
+            (Output::Alert(_) | Output::Revocation(_), Role::Learn) => {}
+        }
+    }
+    Ok(assessed)
 }
