@@ -35,15 +35,15 @@ pub use unpack::Packing;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It could not be opened.
-    #[error("`{name}` cannot be opened ({source}); check the path and its permissions")]
+    #[error("`{name}` cannot be opened ({cause}); check the path and its permissions")]
     Open {
         /// The file.
         name: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A compressed file ends early or is damaged.
-    #[error("`{name}` is cut short or damaged after line {line} ({packing}: {source}); copy or fetch it again")]
+    #[error("`{name}` is cut short or damaged after line {line} ({packing}: {cause}); copy or fetch it again")]
     Damaged {
         /// The file.
         name: String,
@@ -52,17 +52,17 @@ pub enum ReadError {
         /// What its first bytes said it is.
         packing: Packing,
         /// What the decompressor said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The device or pipe failed.
-    #[error("reading `{name}` failed after line {line} ({source}); try again")]
+    #[error("reading `{name}` failed after line {line} ({cause}); try again")]
     Io {
         /// The file.
         name: String,
         /// The last complete line.
         line: u64,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -85,7 +85,7 @@ pub type Entry = Result<Decoded, Malformed>;
 /// Streams the events of one file. As an iterator it ends after the first [`ReadError`].
 #[derive(Debug)]
 pub struct EventReader {
-    lines: LineReader<Box<dyn Read + Send>>,
+    lines: LineReader,
     ended: bool,
 }
 

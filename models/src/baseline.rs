@@ -19,7 +19,7 @@ use crate::estimator::counts::BoundedCounts;
 use crate::estimator::novelty::{Familiarity, NoveltyRate};
 use crate::estimator::recent::RecentSet;
 use crate::fingerprint::mix;
-use crate::peers::{GroupModel, GroupNews};
+use crate::peers::{GroupModel, GroupNews, TargetNews};
 
 /// Slots for tools (40 bytes each).
 pub(crate) const TOOL_SLOTS: usize = 24;
@@ -87,11 +87,11 @@ impl Baseline {
         self.learn_steps(step, news);
         for keys in targets {
             let new = self.targets.push(keys.pair(step.tool), TARGET_SLOTS);
-            self.prefixes.push(keys.prefix, PREFIX_SLOTS);
+            let far = self.prefixes.push(keys.prefix, PREFIX_SLOTS);
             if let Some(tool) = self.tool_mut(step.tool) {
                 tool.novelty.push(new);
             }
-            news.targets.push((step.tool, keys.pair(step.tool), new));
+            news.targets.push(TargetNews { tool: step.tool, pair: keys.pair(step.tool), new, far });
         }
         if let Some(tool) = self.tool_mut(step.tool) {
             for (moments, y) in tool.bytes.iter_mut().zip(step.ln_bytes).filter(|(_, y)| *y >= 0.0) {
@@ -104,21 +104,18 @@ impl Baseline {
         }
     }
 
-    /// Whether the identity has used this tool on this target, or its peers have.
+    /// Whether the identity has used this tool on this target, or its peers have, or it knows the neighbourhood.
     pub(crate) fn familiarity(&self, tool: u64, keys: TargetKeys, group: &GroupModel) -> Familiarity {
         let pair = keys.pair(tool);
         if self.targets.contains(pair) {
             Familiarity::Known
         } else if group.knows_target(pair) {
             Familiarity::KnownToPeers
+        } else if self.prefixes.contains(keys.prefix) {
+            Familiarity::Nearby
         } else {
             Familiarity::New
         }
-    }
-
-    /// Whether a target under the same prefix has been touched, with any tool.
-    pub(crate) fn knows_prefix(&self, keys: TargetKeys) -> bool {
-        self.prefixes.contains(keys.prefix)
     }
 
     /// Own novelty rate of a tool.

@@ -41,14 +41,14 @@ impl CsvReader {
         let name = name.to_owned();
         let inner = match unpack(read) {
             Ok((_, inner)) => inner,
-            Err(source) => return Err(ReadError::Open { name, source }),
+            Err(cause) => return Err(ReadError::Open { name, cause }),
         };
         let budget = Arc::new(AtomicU64::new(MAX_ROW_BYTES));
         let bounded = Bounded { inner, budget: Arc::clone(&budget) };
         let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(bounded);
         let header = match rows.byte_headers() {
             Ok(header) => header.iter().map(|cell| Column::named(std::str::from_utf8(cell).ok()?.trim())).collect(),
-            Err(error) => return Err(ReadError::Open { name, source: error.into() }),
+            Err(error) => return Err(ReadError::Open { name, cause: error.into() }),
         };
         Ok(Self { name, rows, budget, header, row: ByteRecord::new(), line: 1, ended: false })
     }
@@ -63,7 +63,7 @@ impl CsvReader {
             Ok(false) => return Ok(None),
             Ok(true) => {}
             Err(error) => {
-                return Err(ReadError::Io { name: self.name.clone(), line: self.line, source: error.into() });
+                return Err(ReadError::Io { name: self.name.clone(), line: self.line, cause: error.into() });
             }
         }
         self.line = self.row.position().map_or(self.line + 1, csv::Position::line);
@@ -74,6 +74,11 @@ impl CsvReader {
             raw.truncate(MAX_EVENT_BYTES);
             Malformed { line: self.line, raw, truncated, rejection }
         })))
+    }
+
+    /// The line of the file where the last row begins.
+    pub fn line(&self) -> u64 {
+        self.line
     }
 
     fn decode_row(&self) -> Result<Decoded, Rejection> {

@@ -30,21 +30,21 @@ impl Line<'_> {
 }
 
 /// Reads lines, unpacking on the way, skipping blank ones. Holds at most one line of [`MAX_EVENT_BYTES`].
-pub struct LineReader<R> {
+pub struct LineReader {
     name: String,
     packing: Packing,
-    input: BufReader<R>,
+    input: BufReader<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
     number: u64,
 }
 
-impl<R> std::fmt::Debug for LineReader<R> {
+impl std::fmt::Debug for LineReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LineReader").field("name", &self.name).field("line", &self.number).finish_non_exhaustive()
     }
 }
 
-impl LineReader<Box<dyn Read + Send>> {
+impl LineReader {
     /// Opens a file.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl LineReader<Box<dyn Read + Send>> {
         let name = path.as_ref().to_string_lossy().escape_debug().to_string();
         match File::open(path) {
             Ok(file) => Self::new(file, &name),
-            Err(source) => Err(ReadError::Open { name, source }),
+            Err(cause) => Err(ReadError::Open { name, cause }),
         }
     }
 
@@ -70,12 +70,10 @@ impl LineReader<Box<dyn Read + Send>> {
                 buffer: Vec::new(),
                 number: 0,
             }),
-            Err(source) => Err(ReadError::Open { name: name.to_owned(), source }),
+            Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
         }
     }
-}
 
-impl<R: Read> LineReader<R> {
     /// The next line that is not blank; `None` at the end. A last line without a line end counts.
     ///
     /// # Errors
@@ -85,7 +83,7 @@ impl<R: Read> LineReader<R> {
             let length = match self.fill() {
                 Ok(0) => return Ok(None),
                 Ok(length) => length,
-                Err(source) => return Err(self.failed(source)),
+                Err(cause) => return Err(self.failed(cause)),
             };
             self.number += 1;
             let cut = length > self.buffer.len() as u64;
@@ -118,11 +116,11 @@ impl<R: Read> LineReader<R> {
         Ok(kept + dropped)
     }
 
-    fn failed(&self, source: io::Error) -> ReadError {
+    fn failed(&self, cause: io::Error) -> ReadError {
         let (name, line) = (self.name.clone(), self.number);
         match self.packing {
-            Packing::Plain => ReadError::Io { name, line, source },
-            packing => ReadError::Damaged { name, line, packing, source },
+            Packing::Plain => ReadError::Io { name, line, cause },
+            packing => ReadError::Damaged { name, line, packing, cause },
         }
     }
 }

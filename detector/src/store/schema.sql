@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS positions (
 CREATE TABLE IF NOT EXISTS inbox (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     received_at INTEGER NOT NULL,
+    replayed    INTEGER NOT NULL,        -- 1: out of quarantine, trusted to observe only
     raw         BLOB NOT NULL
 ) STRICT;
 

@@ -1,0 +1,68 @@
+//! The inbox as a source: events accepted over HTTP, and those put back from quarantine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use models::engine::Trust;
+use models::event::Timestamp;
+
+use super::{BATCH_ITEMS, Batch, Envelope, Item, Lease};
+use crate::app::State;
+use crate::service::Sink;
+use crate::store::inbox::{self, Accepted};
+
+/// Name of the source in the positions.
+pub const NAME: &str = "inbox";
+
+/// Rows read at a time.
+const BATCH_ROWS: u32 = BATCH_ITEMS as u32;
+
+/// Another process may append (`driftwatch quarantine replay`), and wakes nobody.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Hands over what is in the inbox until the service stops.
+pub async fn run(mut sink: Sink) {
+    let app = sink.app().clone();
+    let status = app.sources().register(NAME);
+    let mut wake = app.ingest().wake();
+    let mut next = sink.position(status.name(), 0).unwrap_or(1);
+    let trust = app.config().source.http.trust;
+    loop {
+        let rows = tokio::select! {
+            rows = app.read(move |db| Ok((inbox::from(db, next, BATCH_ROWS)?, inbox::newest(db)?))) => rows,
+            () = sink.stopping() => return,
+        };
+        match rows {
+            Ok((rows, newest)) => {
+                status.set(State::Running);
+                status.lag(newest - next + 1 - rows.len().cast_signed() as i64);
+                if let Some(last) = rows.last() {
+                    next = last.seq + 1;
+                    status.seen(Timestamp::from_millis(last.received_at));
+                    if sink.send(batch(status.name(), rows, trust)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            }
+            Err(error) => status.failing(error.to_string()),
+        }
+        tokio::select! {
+            _ = wake.changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = sink.stopping() => return,
+        }
+    }
+}
+
+fn batch(source: &Arc<str>, rows: Vec<Accepted>, trust: Trust) -> Batch {
+    let items = rows.into_iter().map(|row| Item {
+        position: row.seq,
+        received_at: row.received_at,
+        trust: if row.replayed { Trust::Observe } else { trust },
+        length: row.raw.len() as u64,
+        raw: row.raw,
+        envelope: Envelope::default(),
+    });
+    Batch { source: Arc::clone(source), partition: 0, lease: Lease::default(), items: items.collect() }
+}

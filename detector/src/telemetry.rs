@@ -1,0 +1,212 @@
+//! Every metric, in one place, as Prometheus text.
+//!
+//! The exposition is written here rather than by a client library: fourteen families whose labels all come from closed
+//! sets need no registry, and nothing that a sender wrote can become a label.
+
+mod histogram;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use models::alert::Severity;
+use models::event::RejectionCode;
+
+use crate::outcome::Counts;
+use histogram::Histogram;
+
+/// Bounds for one event: a microsecond to 100 ms.
+const SCORE_BOUNDS: [f64; 8] = [1e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 1e-3, 1e-2, 1e-1];
+/// Bounds for one commit: half a millisecond to 10 s.
+const COMMIT_BOUNDS: [f64; 8] = [5e-4, 1e-3, 5e-3, 2e-2, 1e-1, 5e-1, 2.0, 1e1];
+
+/// Every metric of the process.
+#[derive(Debug)]
+pub struct Telemetry {
+    families: Mutex<Families>,
+    score: Histogram<8>,
+    commit: Histogram<8>,
+    identities: AtomicU64,
+    state_bytes: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Families {
+    counts: Counts,
+    quarantined: BTreeMap<&'static str, u64>,
+    alerts: BTreeMap<&'static str, u64>,
+    revocations: BTreeMap<&'static str, u64>,
+    attempts: BTreeMap<&'static str, u64>,
+    lag: BTreeMap<String, i64>,
+}
+
+impl Telemetry {
+    /// Metrics that go on from the durable counts of earlier runs.
+    pub fn new(counts: Counts) -> Self {
+        Self {
+            families: Mutex::new(Families { counts, ..Families::default() }),
+            score: Histogram::new(SCORE_BOUNDS),
+            commit: Histogram::new(COMMIT_BOUNDS),
+            identities: AtomicU64::new(0),
+            state_bytes: AtomicU64::new(0),
+        }
+    }
+
+    fn families(&self) -> MutexGuard<'_, Families> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events ended so, and that is durable.
+    pub fn committed(&self, counts: Counts, took: Duration) {
+        self.families().counts.add(counts);
+        self.commit.observe(took);
+    }
+
+    /// How all events of this database ended.
+    pub fn counts(&self) -> Counts {
+        self.families().counts
+    }
+
+    /// One input was no event.
+    pub fn quarantined(&self, code: RejectionCode) {
+        *self.families().quarantined.entry(code.as_str()).or_default() += 1;
+    }
+
+    /// Alerts were opened.
+    pub fn alerts(&self, severity: Severity, n: u64) {
+        *self.families().alerts.entry(severity.as_str()).or_default() += n;
+    }
+
+    /// Revocations came into a state: `requested`, `delivered`, …
+    pub fn revocations(&self, state: &'static str, n: u64) {
+        *self.families().revocations.entry(state).or_default() += n;
+    }
+
+    /// A webhook was tried, and ended so: `delivered`, `retry`, …
+    pub fn webhook_attempt(&self, outcome: &'static str) {
+        *self.families().attempts.entry(outcome).or_default() += 1;
+    }
+
+    /// The engine took this long for one event.
+    pub fn scored(&self, took: Duration) {
+        self.score.observe(took);
+    }
+
+    /// Events of a configured source that are there, but not taken yet.
+    pub fn lag(&self, source: &str, events: i64) {
+        self.families().lag.insert(source.to_owned(), events);
+    }
+
+    /// Size of the engine's state.
+    pub fn state(&self, identities: u64, bytes: u64) {
+        self.identities.store(identities, Relaxed);
+        self.state_bytes.store(bytes, Relaxed);
+    }
+
+    /// Every metric in the Prometheus text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        let mut text = Text::default();
+        let families = self.families();
+        let counts = families.counts;
+        text.family("events_consumed_total", "counter", "Events taken from all sources.");
+        text.value("events_consumed_total", "", counts.consumed);
+        text.family("events_total", "counter", "Events by how they ended.");
+        for (outcome, value) in [
+            ("scored", counts.scored),
+            ("duplicate", counts.duplicate),
+            ("late", counts.late),
+            ("quarantined", counts.quarantined),
+        ] {
+            text.value("events_total", &label("outcome", outcome), value);
+        }
+        text.family("accounting_gap", "gauge", "Events whose end is not known; anything but 0 is a fault.");
+        text.value("accounting_gap", "", counts.gap());
+        for (name, key, help, values) in [
+            ("quarantined_total", "code", "Input set aside, by reason.", &families.quarantined),
+            ("alerts_total", "severity", "Alerts opened.", &families.alerts),
+            ("revocations_total", "state", "Revocations by the state they came into.", &families.revocations),
+            ("webhook_attempts_total", "outcome", "Webhook deliveries tried.", &families.attempts),
+        ] {
+            text.family(name, "counter", help);
+            for (value_of, value) in values {
+                text.value(name, &label(key, value_of), *value);
+            }
+        }
+        text.family("consumer_lag_events", "gauge", "Events that are there, but not taken yet.");
+        for (source, lag) in &families.lag {
+            text.value("consumer_lag_events", &label("source", source), *lag);
+        }
+        drop(families);
+        text.family("identities", "gauge", "Identities with a baseline.");
+        text.value("identities", "", self.identities.load(Relaxed));
+        text.family("state_bytes", "gauge", "Memory of all baselines.");
+        text.value("state_bytes", "", self.state_bytes.load(Relaxed));
+        text.family("event_score_duration_seconds", "histogram", "Time of the engine for one event.");
+        self.score.render("event_score_duration_seconds", &mut text);
+        text.family("commit_duration_seconds", "histogram", "Time of one commit to the database.");
+        self.commit.render("commit_duration_seconds", &mut text);
+        text.family("build_info", "gauge", "Always 1; the version is in the label.");
+        text.value("build_info", &label("version", env!("CARGO_PKG_VERSION")), 1);
+        text.0
+    }
+}
+
+/// Prometheus text in the making.
+#[derive(Debug, Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP driftwatch_{name} {help}\n# TYPE driftwatch_{name} {kind}"));
+    }
+
+    fn value(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        self.line(format_args!("driftwatch_{name}{labels} {value}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+fn label(key: &str, value: &str) -> String {
+    format!("{{{key}=\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_whose_end_is_unknown_shows_in_the_gap() {
+        let telemetry = Telemetry::new(Counts { consumed: 5, scored: 1, duplicate: 1, late: 1, ..Counts::default() });
+        assert!(telemetry.render().contains("\ndriftwatch_accounting_gap 2\n"));
+        telemetry.committed(Counts { quarantined: 2, ..Counts::default() }, Duration::ZERO);
+        assert!(telemetry.render().contains("\ndriftwatch_accounting_gap 0\n"));
+    }
+
+    #[test]
+    fn every_sample_belongs_to_a_declared_family() {
+        let telemetry = Telemetry::new(Counts::default());
+        telemetry.quarantined(RejectionCode::NotJson);
+        telemetry.webhook_attempt("delivered");
+        telemetry.scored(Duration::from_micros(20));
+        let text = telemetry.render();
+        for line in text.lines().filter(|l| !l.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|s| name.strip_suffix(s)).unwrap_or(name);
+            assert!(text.contains(&format!("# TYPE {family} ")), "{line}");
+        }
+        assert!(text.contains("driftwatch_quarantined_total{code=\"not_json\"} 1"));
+    }
+
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_label() {
+        let telemetry = Telemetry::new(Counts::default());
+        telemetry.lag("file:a\"} 1\nx", 3);
+        assert!(telemetry.render().contains("{source=\"file:a\\\"} 1\\nx\"} 3\n"));
+    }
+}
