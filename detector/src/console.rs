@@ -39,6 +39,8 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/revocations", get(revocations::show))
         .route("/revocations/{id}/confirm", post(revocations::confirm))
         .route("/revocations/{id}/undo", post(revocations::undo))
+        .route("/revocations/{id}/resend", post(revocations::resend))
+        .route("/endpoints/{name}/enable", post(revocations::enable))
         .route("/health", get(health::show))
         .route("/brake/release", post(health::release))
         .route("/login", get(login::show).post(login::enter))

@@ -26,7 +26,10 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::{console, source};
 
-pub(crate) use api::{AlertQuery, confirm, paging, release_brake, settle, undo};
+pub(crate) use api::{
+    AlertQuery, RevocationQuery, confirm_revocation, enable_endpoint, paging, release_brake, resend_revocation, settle,
+    undo_revocation,
+};
 pub(crate) use assets::path as asset;
 pub(crate) use auth::{Actor, Gate};
 pub use serve::{ServeError, serve};

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::governor::{Case, Governor};
-use self::shard::{Shard, World, shard_of};
+use self::shard::{Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
 use crate::calibration::{Pending, Snapshot, TenantModel};
@@ -77,7 +77,9 @@ pub enum Input<'a> {
         /// Whether it is learned from and acted upon.
         phase: Phase,
     },
-    /// Time passed without events: idle sessions and episodes are closed.
+    /// Time passed without events: episodes that are over are closed, and an epoch that is over ends. Sessions are completed
+    /// only at the end of an epoch or by their identity's next event, so that ticks, which only a live run has, change no
+    /// score.
     Tick(Timestamp),
     /// An analyst settled an alert.
     Verdict {
@@ -199,7 +201,7 @@ impl Engine {
             Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
             Input::Tick(now) => {
                 self.advance(now, 0, out);
-                self.sweep(now, false, out);
+                self.sweep(now, Sweep::Episodes, out);
             }
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
             Input::ReleaseBrake => self.governor.release_brake(),
@@ -250,13 +252,13 @@ impl Engine {
         if moved || self.since_publish >= EPOCH_EVENTS {
             self.clock = time;
             self.epoch = epoch;
-            self.sweep(time, false, out);
+            self.sweep(time, Sweep::Idle, out);
             self.publish_pending();
         }
         self.clock = self.clock.max(time);
     }
 
-    fn sweep(&mut self, now: Timestamp, all: bool, out: &mut Vec<Output>) {
+    fn sweep(&mut self, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
@@ -264,14 +266,14 @@ impl Engine {
             nobody: &self.nobody,
         };
         for shard in &mut self.shards {
-            shard.sweep(&world, now, all, out);
+            shard.sweep(&world, now, what, out);
         }
     }
 
     /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
     /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
     pub fn publish(&mut self, out: &mut Vec<Output>) {
-        self.sweep(self.clock, true, out);
+        self.sweep(self.clock, Sweep::All, out);
         self.publish_pending();
     }
 

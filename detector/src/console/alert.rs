@@ -21,6 +21,7 @@ use crate::http::problem::Problem;
 use crate::http::records::alerts::{self, AlertFilter, AlertRecord, Settled};
 use crate::http::records::{feed, revocations};
 use crate::http::{Actor, Web, settle as settle_alert, url};
+use crate::outbox::RevocationState;
 
 /// Other alerts of the identity that are listed.
 const OTHERS: u32 = 5;
@@ -111,7 +112,7 @@ pub(super) async fn show(
         let Some(record) = alerts::one(conn, &id)? else { return Ok(None) };
         let revocation = match &record.alert.revocation {
             None => None,
-            Some(id) => revocations::one(conn, &id.0)?.map(|r| Ok((r, revocations::audit(conn, &id.0)?))).transpose()?,
+            Some(id) => revocations::one(conn, &id.0)?.zip(Some(revocations::audit(conn, &id.0)?)),
         };
         let same = AlertFilter {
             tenant: Some(record.alert.tenant.to_string()),
@@ -261,7 +262,7 @@ fn response(decision: Decision) -> &'static str {
 
 fn credential(c: &CredentialRef, record: &AlertRecord, now: Timestamp) -> CredentialCard {
     let expired = c.expires_at.is_some_and(|at| at <= now);
-    let revoked = record.revocation_state.as_deref() == Some("confirmed");
+    let revoked = record.revocation_state == Some(RevocationState::Confirmed);
     let reach = match (revoked, expired, c.scopes.is_empty()) {
         (true, ..) => "It was revoked. Until then it could reach",
         (_, true, _) => "It has expired. Until then it could reach",

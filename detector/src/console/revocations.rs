@@ -2,10 +2,10 @@
 
 use askama::Template;
 use axum::Extension;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use models::event::Timestamp;
-use serde::Deserialize;
 
 use super::chrome::{Chrome, Place};
 use super::format::{self, When};
@@ -13,20 +13,11 @@ use super::page::{PageError, render};
 use super::row::{id, identity_href};
 use super::text::{Shown, plain};
 use super::timeline::{self, Timeline, subject};
-use crate::http::problem::Problem;
-use crate::http::records::revocations::{self, AuditEntry, EndpointHealth, RevocationRecord};
-use crate::http::{Actor, Web, paging};
-
-/// The states of a revocation.
-pub(crate) const STATES: [&str; 7] =
-    ["requested", "delivered", "confirmed", "still_used", "failed", "expired", "undone"];
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ListQuery {
-    state: Option<String>,
-    cursor: Option<String>,
-}
+use crate::http::records::revocations::{self, AuditEntry, RevocationRecord};
+use crate::http::{
+    Actor, RevocationQuery, Web, confirm_revocation, enable_endpoint, paging, resend_revocation, undo_revocation, url,
+};
+use crate::outbox::{self, Confirmation, EndpointHealth, EndpointState, RevocationState};
 
 #[derive(Template)]
 #[template(path = "revocations.html")]
@@ -34,7 +25,7 @@ struct RevocationsPage {
     chrome: Chrome,
     feed: i64,
     here: String,
-    state: String,
+    state: &'static str,
     endpoints: Vec<EndpointLine>,
     no_endpoints: &'static str,
     rows: Vec<RevocationLine>,
@@ -44,14 +35,16 @@ struct RevocationsPage {
 
 struct EndpointLine {
     name: Shown,
+    enable: Option<String>,
+    origin: Shown,
     health: &'static str,
     class: &'static str,
     pending: String,
-    delivered: String,
-    failed: String,
-    expired: String,
-    last_delivered: Option<When>,
+    oldest: Option<When>,
+    last_success: Option<When>,
+    failures: String,
     error: Option<Shown>,
+    error_at: Option<When>,
 }
 
 struct RevocationLine {
@@ -65,28 +58,28 @@ struct RevocationLine {
     subject: Shown,
     alert: String,
     reason: Shown,
-    r: Timeline,
+    story: Timeline,
 }
 
 pub(super) async fn show(
     State(web): State<Web>,
     Extension(actor): Extension<Actor>,
-    Query(query): Query<ListQuery>,
+    query: Result<Query<RevocationQuery>, QueryRejection>,
 ) -> Result<Response, PageError> {
-    let state = known_state(query.state)?;
-    let (cursor, limit) = paging(query.cursor.as_deref(), None)?;
-    let wanted = state.clone();
+    let Query(query) = query?;
+    let state = query.state()?;
+    let (cursor, limit) = paging(query.cursor.as_deref(), query.limit)?;
+    let endpoints = web.app.config().webhooks.clone();
     let read = web.app.read(move |conn| {
-        let page = revocations::list(conn, wanted.as_deref(), cursor.as_ref(), limit)?;
+        let page = revocations::list(conn, state, cursor.as_ref(), limit)?;
         let stories = page.rows.iter().map(|r| revocations::audit(conn, &r.revocation.id.0));
         let stories = stories.collect::<Result<Vec<_>, _>>()?;
-        Ok((page, stories, revocations::endpoints(conn)?))
+        Ok((page, stories, outbox::health(conn, &endpoints)?))
     });
-    let (page, stories, mut endpoints) = read.await?;
-    add_idle(&mut endpoints, web.app.config().webhooks.iter().map(|w| w.name.clone()));
+    let (page, stories, endpoints) = read.await?;
     let now = web.app.now();
     let (chrome, _) = Chrome::load(&web, &actor, Place::Revocations).await;
-    let state = state.unwrap_or_default();
+    let state = state.map_or("", RevocationState::as_str);
     render(&RevocationsPage {
         chrome,
         feed: page.feed,
@@ -100,43 +93,25 @@ pub(super) async fn show(
     })
 }
 
-/// A state from a URL.
-pub(crate) fn known_state(state: Option<String>) -> Result<Option<String>, Problem> {
-    match state.filter(|s| !s.is_empty()) {
-        Some(other) if !STATES.contains(&other.as_str()) => {
-            Err(Problem::invalid(format!("`state` must be one of {}", STATES.join(", "))))
-        }
-        state => Ok(state),
-    }
-}
-
-/// Endpoints of the configuration that have had nothing to do yet.
-fn add_idle(endpoints: &mut Vec<EndpointHealth>, configured: impl Iterator<Item = String>) {
-    for name in configured {
-        if !endpoints.iter().any(|e| e.endpoint == name) {
-            endpoints.push(EndpointHealth::idle(name));
-        }
-    }
-}
-
 fn endpoint(e: &EndpointHealth, now: Timestamp) -> EndpointLine {
-    let (health, class) = match e {
-        e if e.pending > 0 && e.pending_error.is_some() => ("retrying", "bad"),
-        e if e.pending > 0 => ("sending", "wait"),
-        e if e.failed + e.expired > 0 => ("gave up on some", "bad"),
-        e if e.delivered > 0 => ("delivering", "ok"),
-        _ => ("nothing to do yet", "plain"),
+    let (health, class) = match e.state {
+        EndpointState::Idle => ("nothing sent yet", "plain"),
+        EndpointState::Healthy => ("delivering", "ok"),
+        EndpointState::Failing => ("failing, tries again", "bad"),
+        EndpointState::Disabled => ("answered 410: disabled", "bad"),
     };
     EndpointLine {
-        name: Shown::line(&e.endpoint),
+        name: Shown::line(&e.name),
+        enable: (e.state == EndpointState::Disabled).then(|| url::encode(&e.name)),
+        origin: Shown::line(&e.origin),
         health,
         class,
         pending: format::count(e.pending),
-        delivered: format::count(e.delivered),
-        failed: format::count(e.failed),
-        expired: format::count(e.expired),
-        last_delivered: e.last_delivered_at_ms.map(|at| When::from_millis(at, now)),
-        error: e.pending_error.as_deref().map(Shown::line),
+        oldest: e.oldest_pending_at.map(|at| When::from_millis(at, now)),
+        last_success: e.last_success_at.map(|at| When::from_millis(at, now)),
+        failures: format::count(u64::from(e.consecutive_failures)),
+        error: e.last_error.as_deref().map(Shown::line),
+        error_at: e.last_error_at.map(|at| When::from_millis(at, now)),
     }
 }
 
@@ -144,8 +119,8 @@ fn line(record: &RevocationRecord, audit: &[AuditEntry], now: Timestamp) -> Revo
     let revocation = &record.revocation;
     RevocationLine {
         id: id(&revocation.id.0),
-        state: timeline::state_name(&record.state),
-        class: timeline::class(&record.state),
+        state: timeline::state_name(record.state),
+        class: timeline::class(record.state),
         requested: When::from_millis(record.requested_at_ms, now),
         identity: Shown::brief(&revocation.identity),
         identity_title: plain(&revocation.identity),
@@ -153,7 +128,7 @@ fn line(record: &RevocationRecord, audit: &[AuditEntry], now: Timestamp) -> Revo
         subject: subject(&revocation.subject),
         alert: id(&revocation.alert.0),
         reason: Shown::brief_sentence(&revocation.reason),
-        r: Timeline::new(record, audit, now),
+        story: Timeline::new(record, audit, now),
     }
 }
 
@@ -162,7 +137,7 @@ pub(super) async fn confirm(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    crate::http::confirm(&web.app, &actor, &id).await?;
+    confirm_revocation(&web.app, &actor, &id, Confirmation::Revoked).await?;
     Ok(back(&id))
 }
 
@@ -171,8 +146,26 @@ pub(super) async fn undo(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    crate::http::undo(&web.app, &actor, &id).await?;
+    undo_revocation(&web.app, &actor, &id, "taken back in the console".to_owned()).await?;
     Ok(back(&id))
+}
+
+pub(super) async fn resend(
+    State(web): State<Web>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    resend_revocation(&web.app, &actor, &id).await?;
+    Ok(back(&id))
+}
+
+pub(super) async fn enable(
+    State(web): State<Web>,
+    Extension(actor): Extension<Actor>,
+    Path(name): Path<String>,
+) -> Result<Response, PageError> {
+    enable_endpoint(&web.app, &actor, &name).await?;
+    Ok(Redirect::to("/revocations").into_response())
 }
 
 fn back(revocation: &str) -> Response {

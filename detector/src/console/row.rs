@@ -10,6 +10,7 @@ use super::text::{Shown, plain};
 use super::timeline::{self, state_name};
 use crate::http::records::alerts::AlertRecord;
 use crate::http::url;
+use crate::outbox::RevocationState;
 
 /// The line of an alert: who, what, why, and what was done.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ pub(super) fn verdict_name(verdict: &str) -> &'static str {
 fn response(record: &AlertRecord) -> Response {
     match record.alert.decision {
         Decision::Revoke => {
-            let state = record.revocation_state.as_deref().unwrap_or("requested");
+            let state = record.revocation_state.unwrap_or(RevocationState::Requested);
             let class = timeline::class(state);
             Response { label: "revoke", class, detail: Some(state_name(state)) }
         }

@@ -7,6 +7,7 @@ use super::format::When;
 use super::row::id;
 use super::text::Shown;
 use crate::http::records::revocations::{AuditEntry, Delivery, RevocationRecord};
+use crate::outbox::RevocationState;
 
 /// The story, and what a person may do about it.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Timeline {
     pub(crate) can_confirm: bool,
     /// Whether it can be taken back.
     pub(crate) can_undo: bool,
+    /// Whether it can be sent once more.
+    pub(crate) can_resend: bool,
 }
 
 /// One thing that happened.
@@ -41,23 +44,21 @@ impl Timeline {
     pub(crate) fn new(record: &RevocationRecord, audit: &[AuditEntry], now: Timestamp) -> Self {
         let mut steps = vec![(record.requested_at_ms, step("done", "requested", record.requested_at_ms, None, now))];
         steps.extend(record.deliveries.iter().map(|d| (at(d), delivery(d, now))));
-        for entry in audit {
-            let name = format!("{} by {}", entry.action.replace('_', " "), entry.actor);
-            let detail = Some(entry.detail.as_str()).filter(|d| !d.is_empty() && *d != "{}");
-            steps.push((entry.at_ms, step("done", &name, entry.at_ms, detail, now)));
-        }
-        if !matches!(record.state.as_str(), "requested" | "delivered") {
-            let named = step(class(&record.state), state_name(&record.state), record.state_at_ms, None, now);
+        steps.extend(audit.iter().map(|entry| (entry.at_ms, act(entry, now))));
+        let told = matches!(record.state, RevocationState::Requested | RevocationState::Delivered)
+            || audit.iter().any(|entry| entry.at_ms == record.state_at_ms);
+        if !told {
+            let named = step(class(record.state), state_name(record.state), record.state_at_ms, None, now);
             steps.push((record.state_at_ms, named));
         }
         steps.sort_by_key(|(at, _)| *at);
-        let state = record.state.as_str();
         Self {
             id: id(&record.revocation.id.0),
             subject: subject(&record.revocation.subject),
             steps: steps.into_iter().map(|(_, step)| step).collect(),
-            can_confirm: matches!(state, "requested" | "delivered" | "still_used" | "failed" | "expired"),
-            can_undo: state != "undone",
+            can_confirm: record.state.may_become(RevocationState::Confirmed),
+            can_undo: record.state.may_become(RevocationState::Undone),
+            can_resend: matches!(record.state, RevocationState::Failed | RevocationState::Expired),
         }
     }
 }
@@ -74,27 +75,36 @@ pub(crate) fn subject(subject: &RevocationSubject) -> Shown {
 }
 
 /// Class of a state's colour.
-pub(crate) fn class(state: &str) -> &'static str {
+pub(crate) fn class(state: RevocationState) -> &'static str {
     match state {
-        "confirmed" => "ok",
-        "still_used" | "failed" => "bad",
-        "undone" | "expired" => "plain",
-        _ => "wait",
+        RevocationState::Confirmed => "ok",
+        RevocationState::StillUsed | RevocationState::Failed => "bad",
+        RevocationState::Undone | RevocationState::Expired => "plain",
+        RevocationState::Requested | RevocationState::Delivered => "wait",
     }
 }
 
 /// A state of a revocation as people say it.
-pub(crate) fn state_name(state: &str) -> &'static str {
+pub(crate) fn state_name(state: RevocationState) -> &'static str {
     match state {
-        "requested" => "requested",
-        "delivered" => "delivered",
-        "confirmed" => "confirmed",
-        "still_used" => "still used",
-        "failed" => "failed",
-        "expired" => "expired",
-        "undone" => "undone",
-        _ => "unknown",
+        RevocationState::StillUsed => "still used",
+        other => other.as_str(),
     }
+}
+
+/// What a person or broker did.
+fn act(entry: &AuditEntry, now: Timestamp) -> Step {
+    let what = match entry.action.as_str() {
+        "revocation_answered" => "answered",
+        "revocation_undone" => "taken back",
+        "revocation_resent" => "sent again",
+        other => other,
+    };
+    // The details of an audit line are a JSON object; its texts are what a person wants to read.
+    let detail = serde_json::from_str::<serde_json::Map<_, _>>(&entry.detail).unwrap_or_default();
+    let texts: Vec<_> = detail.values().filter_map(serde_json::Value::as_str).filter(|t| !t.is_empty()).collect();
+    let detail = texts.join("; ");
+    step("done", &format!("{what} by {}", entry.actor), entry.at_ms, Some(&*detail).filter(|d| !d.is_empty()), now)
 }
 
 fn at(delivery: &Delivery) -> i64 {
@@ -106,12 +116,15 @@ fn delivery(delivery: &Delivery, now: Timestamp) -> Step {
         1 => "1 attempt".to_owned(),
         n => format!("{n} attempts"),
     };
+    let what = if delivery.undo { "undo " } else { "" };
+    let endpoint = &delivery.endpoint;
     let (class, name) = match delivery.state.as_str() {
-        "delivered" => ("done", format!("accepted by {}", delivery.endpoint)),
-        "pending" if delivery.attempts == 0 => ("wait", format!("to be sent to {}", delivery.endpoint)),
-        "pending" => ("wait", format!("next attempt at {}", delivery.endpoint)),
-        "expired" => ("bad", format!("not accepted by {} before the credential expired", delivery.endpoint)),
-        _ => ("bad", format!("given up at {}", delivery.endpoint)),
+        "delivered" => ("done", format!("{what}accepted by {endpoint}")),
+        "pending" if delivery.attempts == 0 => ("wait", format!("{what}to be sent to {endpoint}")),
+        "pending" => ("wait", format!("{what}next attempt at {endpoint}")),
+        "rejected" => ("bad", format!("{what}refused by {endpoint}, next attempt")),
+        "expired" => ("bad", format!("{what}not accepted by {endpoint} in time")),
+        _ => ("bad", format!("{what}given up at {endpoint}")),
     };
     let detail = match &delivery.last_error {
         Some(error) if delivery.state != "delivered" => format!("{attempts}; {error}"),

@@ -15,7 +15,10 @@ use super::records::{Cursor, DEFAULT_PAGE, MAX_PAGE};
 
 pub(crate) use alerts::{AlertQuery, settle};
 pub(crate) use operations::release_brake;
-pub(crate) use revocations::{confirm, undo};
+pub(crate) use revocations::{
+    RevocationQuery, confirm as confirm_revocation, enable as enable_endpoint, resend as resend_revocation,
+    undo as undo_revocation,
+};
 
 /// The routes.
 pub(super) fn routes() -> Router<Web> {
@@ -29,6 +32,9 @@ pub(super) fn routes() -> Router<Web> {
         .route("/v1/revocations/{id}", get(revocations::one))
         .route("/v1/revocations/{id}/confirm", post(revocations::post_confirm))
         .route("/v1/revocations/{id}/undo", post(revocations::post_undo))
+        .route("/v1/revocations/{id}/resend", post(revocations::post_resend))
+        .route("/v1/endpoints", get(revocations::endpoints))
+        .route("/v1/endpoints/{name}/enable", post(revocations::post_enable))
         .route("/v1/brake/release", post(operations::post_release))
         .route("/v1/engine", get(operations::engine))
         .route("/v1/stream", get(stream::open))

@@ -48,7 +48,7 @@ impl Streams {
 }
 
 /// What a stream makes of the changes it reads: runs on the read connection, in feed order.
-pub(crate) trait Render: Clone + Send + 'static {
+pub(crate) trait Render: Clone + Send + Sync + 'static {
     /// One event for each change that the client is to see.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ async fn follow(
 }
 
 /// Sends the next changes; whether there are no more, or `None` when the stream is over.
-async fn send_batch(web: &Web, seq: &mut i64, render: &impl Render, events: &mpsc::Sender<Event>) -> Option<bool> {
+async fn send_batch<R: Render>(web: &Web, seq: &mut i64, render: &R, events: &mpsc::Sender<Event>) -> Option<bool> {
     let (from, rendering) = (*seq, render.clone());
     let read = web.app.read(move |conn| {
         let changes = feed::after(conn, from, BATCH)?;

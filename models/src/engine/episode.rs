@@ -101,10 +101,18 @@ impl Handling<'_> {
         }
     }
 
+    /// Closes the episode if it has been quiet for a session's gap.
+    pub(super) fn close_quiet_episode(&mut self, now: Timestamp, out: &mut Vec<Output>) -> bool {
+        let before = now.saturating_sub(self.world.config.settings().session_gap.0);
+        self.close_episode(before, out)
+    }
+
     /// Closes the episode once its sessions are over and it has been quiet since `before`.
     pub(super) fn close_episode(&mut self, before: Timestamp, out: &mut Vec<Output>) -> bool {
         let state = &mut *self.state;
-        let live = |episode: &Episode| state.live.iter().any(|s| s.alarmed && episode.sessions.contains(&s.key));
+        let live = |episode: &Episode| {
+            state.live.iter().any(|s| s.alarmed && s.last >= before && episode.sessions.contains(&s.key))
+        };
         if state.episode.as_ref().is_none_or(|e| live(e) || e.alert.updated >= before) {
             return false;
         }

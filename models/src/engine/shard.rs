@@ -44,6 +44,17 @@ pub(super) struct Alarm {
     pub mature: bool,
 }
 
+/// What a sweep completes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    /// Episodes that have been quiet.
+    Episodes,
+    /// And sessions that have been idle, and lessons cleared by time.
+    Idle,
+    /// And every session.
+    All,
+}
+
 #[derive(Debug)]
 pub(super) struct Slot {
     pub state: Box<IdentityState>,
@@ -157,8 +168,8 @@ impl Shard {
         identity.event(event, time, phase, at)
     }
 
-    /// Completes what has been idle: sessions, episodes, lessons cleared by time. `all` completes every session.
-    pub(super) fn sweep(&mut self, world: &World<'_>, now: Timestamp, all: bool, out: &mut Vec<Output>) {
+    /// Completes what is over.
+    pub(super) fn sweep(&mut self, world: &World<'_>, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
         let mut active = std::mem::take(&mut self.active);
         // In an order that a restart does not change.
         active.sort_by_key(|at| self.slots.get(*at as usize).map(|slot| slot.state.fingerprint));
@@ -166,7 +177,11 @@ impl Shard {
             let Self { slots, names, pending, .. } = self;
             let Some(slot) = slots.get_mut(at as usize) else { continue };
             let mut identity = Handling { world, names, pending, state: &mut slot.state };
-            let changed = if all { identity.complete_all(out) } else { identity.complete_idle(now, out) };
+            let changed = match what {
+                Sweep::Episodes => identity.close_quiet_episode(now, out),
+                Sweep::Idle => identity.complete_idle(now, out),
+                Sweep::All => identity.complete_all(out),
+            };
             let state = &slot.state;
             slot.listed = !state.live.is_empty() || state.episode.is_some() || !state.waiting.is_empty();
             if slot.listed {

@@ -3,10 +3,12 @@
 use models::alert::{Alert, Severity};
 use models::assessment::Decision;
 use models::decision::Verdict;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, OptionalExtension, Row, named_params};
 use serde::Serialize;
 
-use super::{Cursor, Page, body, count, feed, page};
+use super::{Cursor, Page, body, count, feed, page, revocations};
+use crate::outbox::RevocationState;
 
 /// An alert with what people have said and done about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +23,7 @@ pub(crate) struct AlertRecord {
     /// The verdict of an analyst.
     pub(crate) verdict: Option<Settled>,
     /// State of its revocation.
-    pub(crate) revocation_state: Option<String>,
+    pub(crate) revocation_state: Option<RevocationState>,
 }
 
 /// What an analyst said.
@@ -195,12 +197,16 @@ fn record(row: &Row<'_>) -> Result<AlertRecord, Error> {
             note: row.get(5)?,
         }),
     };
+    let revocation_state = match row.get_ref(7)? {
+        ValueRef::Null => None,
+        _ => Some(revocations::state(7, row)?),
+    };
     Ok(AlertRecord {
         alert: body(6, row.get_ref(6)?.as_str()?)?,
         seq: row.get(0)?,
         shown: row.get(1)?,
         verdict,
-        revocation_state: row.get(7)?,
+        revocation_state,
     })
 }
 

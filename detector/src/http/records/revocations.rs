@@ -1,10 +1,12 @@
 //! Revocations as rows, with what became of each at every endpoint, and who did what to them.
 
 use models::decision::Revocation;
+use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, named_params};
 use serde::Serialize;
 
-use super::{Cursor, Page, body, count, feed, page};
+use super::{Cursor, Page, body, feed, page};
+use crate::outbox::{RevocationState, UNDO_SUFFIX};
 
 /// A revocation and how far it has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,8 +16,8 @@ pub(crate) struct RevocationRecord {
     pub(crate) revocation: Revocation,
     /// Position in the change feed.
     pub(crate) seq: i64,
-    /// `requested`, `delivered`, `confirmed`, `still_used`, `failed`, `expired` or `undone`.
-    pub(crate) state: String,
+    /// How far it has come.
+    pub(crate) state: RevocationState,
     /// Since when, milliseconds of wall clock.
     pub(crate) state_at_ms: i64,
     /// When it was requested, milliseconds of wall clock.
@@ -29,7 +31,9 @@ pub(crate) struct RevocationRecord {
 pub(crate) struct Delivery {
     /// Name of the webhook.
     pub(crate) endpoint: String,
-    /// `pending`, `delivered`, `failed` or `expired`.
+    /// Whether it is about taking the revocation back.
+    pub(crate) undo: bool,
+    /// `pending`, `rejected`, `delivered`, `failed` or `expired`.
     pub(crate) state: String,
     /// Attempts so far.
     pub(crate) attempts: u32,
@@ -39,40 +43,6 @@ pub(crate) struct Delivery {
     pub(crate) last_error: Option<String>,
     /// When it was accepted, milliseconds of wall clock.
     pub(crate) delivered_at_ms: Option<i64>,
-}
-
-/// Deliveries of one endpoint by state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct EndpointHealth {
-    /// Name of the webhook.
-    pub(crate) endpoint: String,
-    /// Waiting, or between two attempts.
-    pub(crate) pending: u64,
-    /// Accepted.
-    pub(crate) delivered: u64,
-    /// Given up.
-    pub(crate) failed: u64,
-    /// Not accepted before the credential expired by itself.
-    pub(crate) expired: u64,
-    /// When one was last accepted, milliseconds of wall clock.
-    pub(crate) last_delivered_at_ms: Option<i64>,
-    /// The error of a delivery that is still pending.
-    pub(crate) pending_error: Option<String>,
-}
-
-impl EndpointHealth {
-    /// An endpoint that has had nothing to do yet.
-    pub(crate) fn idle(endpoint: String) -> Self {
-        Self {
-            endpoint,
-            pending: 0,
-            delivered: 0,
-            failed: 0,
-            expired: 0,
-            last_delivered_at_ms: None,
-            pending_error: None,
-        }
-    }
 }
 
 /// One line of the audit.
@@ -93,7 +63,7 @@ const FIELDS: &str = "seq, state, state_at, requested_at, body";
 /// A page of revocations, newest first, in one state or in all.
 pub(crate) fn list(
     conn: &Connection,
-    state: Option<&str>,
+    state: Option<RevocationState>,
     after: Option<&Cursor>,
     limit: u32,
 ) -> Result<Page<RevocationRecord>, Error> {
@@ -103,7 +73,7 @@ pub(crate) fn list(
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let params = named_params! {
-        ":state": state,
+        ":state": state.map(RevocationState::as_str),
         ":at": after.map(|c| c.at),
         ":id": after.map(|c| c.id.as_str()),
         ":limit": i64::from(limit) + 1,
@@ -125,27 +95,6 @@ pub(crate) fn one(conn: &Connection, id: &str) -> Result<Option<RevocationRecord
     Ok(Some(found))
 }
 
-/// Deliveries of every endpoint, by state.
-pub(crate) fn endpoints(conn: &Connection) -> Result<Vec<EndpointHealth>, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT endpoint, sum(state = 'pending'), sum(state = 'delivered'), sum(state = 'failed'), \
-         sum(state = 'expired'), max(delivered_at), max(CASE WHEN state = 'pending' THEN last_error END) \
-         FROM outbox GROUP BY endpoint ORDER BY endpoint",
-    )?;
-    let rows = statement.query_map([], |row| {
-        Ok(EndpointHealth {
-            endpoint: row.get(0)?,
-            pending: count(row, 1)?,
-            delivered: count(row, 2)?,
-            failed: count(row, 3)?,
-            expired: count(row, 4)?,
-            last_delivered_at_ms: row.get(5)?,
-            pending_error: row.get(6)?,
-        })
-    })?;
-    rows.collect()
-}
-
 /// What was done to an object (an alert or a revocation), oldest first.
 pub(crate) fn audit(conn: &Connection, object: &str) -> Result<Vec<AuditEntry>, Error> {
     let mut statement =
@@ -158,16 +107,18 @@ pub(crate) fn audit(conn: &Connection, object: &str) -> Result<Vec<AuditEntry>, 
 
 fn deliveries(conn: &Connection, id: &str) -> Result<Vec<Delivery>, Error> {
     let mut statement = conn.prepare_cached(
-        "SELECT endpoint, state, attempts, next_at, last_error, delivered_at FROM outbox WHERE id = :id ORDER BY endpoint",
+        "SELECT endpoint, id <> :id, state, attempts, next_at, last_error, delivered_at FROM outbox \
+         WHERE id IN (:id, :id || :undo) ORDER BY id, endpoint",
     )?;
-    let rows = statement.query_map(named_params! { ":id": id }, |row| {
+    let rows = statement.query_map(named_params! { ":id": id, ":undo": UNDO_SUFFIX }, |row| {
         Ok(Delivery {
             endpoint: row.get(0)?,
-            state: row.get(1)?,
-            attempts: row.get(2)?,
-            next_at_ms: row.get(3)?,
-            last_error: row.get(4)?,
-            delivered_at_ms: row.get(5)?,
+            undo: row.get(1)?,
+            state: row.get(2)?,
+            attempts: row.get(3)?,
+            next_at_ms: row.get(4)?,
+            last_error: row.get(5)?,
+            delivered_at_ms: row.get(6)?,
         })
     })?;
     rows.collect()
@@ -177,9 +128,15 @@ fn record(row: &Row<'_>) -> Result<RevocationRecord, Error> {
     Ok(RevocationRecord {
         revocation: body(4, row.get_ref(4)?.as_str()?)?,
         seq: row.get(0)?,
-        state: row.get(1)?,
+        state: state(1, row)?,
         state_at_ms: row.get(2)?,
         requested_at_ms: row.get(3)?,
         deliveries: Vec::new(),
     })
+}
+
+/// A state column.
+pub(super) fn state(column: usize, row: &Row<'_>) -> Result<RevocationState, Error> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|e| Error::FromSqlConversionFailure(column, Type::Text, Box::new(e)))
 }
