@@ -121,7 +121,8 @@ impl Past {
         }
         if fresh {
             engine.publish(&mut outputs);
-            let pending = Pending { state: engine.checkpoint(), ..Pending::default() };
+            let mut pending = Pending::default();
+            pending.state = engine.checkpoint();
             store.write(|tx| pending.write(tx, &[], now().as_nanos() / 1_000_000))?;
         }
         Ok(Some(learned(&engine, 1.0, events, !fresh)))
