@@ -154,7 +154,7 @@ impl Population {
     /// One session of one agent, with the habits it starts with; `None` if there is no such agent.
     ///
     /// The session's name comes from the dice, so that it does not collide with those of a stream. For a session with the
-    /// habits that an agent has by now, use [`EventStream::inject`].
+    /// habits that an agent has by now, use [`EventStream::play`] or [`EventStream::inject`].
     pub fn session(
         &self,
         agent: usize,

@@ -4,6 +4,7 @@
 //! [`models::event::Event`]s and keeps what it cannot read; [`writer`] is the way back. [`generator`] is a population of
 //! agents with habits of their own, and [`scenario`] what goes wrong with them, or only looks as if it did.
 
+mod columns;
 pub mod generator;
 pub mod reader;
 pub mod scenario;

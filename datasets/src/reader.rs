@@ -17,6 +17,7 @@
 //! ```
 
 pub mod cloudevents;
+pub mod csv;
 pub mod labels;
 mod lines;
 mod unpack;
@@ -34,15 +35,15 @@ pub use unpack::Packing;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It could not be opened.
-    #[error("`{name}` cannot be opened ({source}); check the path and its permissions")]
+    #[error("`{name}` cannot be opened ({cause}); check the path and its permissions")]
     Open {
         /// The file.
         name: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A compressed file ends early or is damaged.
-    #[error("`{name}` is cut short or damaged after line {line} ({packing}: {source}); copy or fetch it again")]
+    #[error("`{name}` is cut short or damaged after line {line} ({packing}: {cause}); copy or fetch it again")]
     Damaged {
         /// The file.
         name: String,
@@ -51,17 +52,17 @@ pub enum ReadError {
         /// What its first bytes said it is.
         packing: Packing,
         /// What the decompressor said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The device or pipe failed.
-    #[error("reading `{name}` failed after line {line} ({source}); try again")]
+    #[error("reading `{name}` failed after line {line} ({cause}); try again")]
     Io {
         /// The file.
         name: String,
         /// The last complete line.
         line: u64,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -84,7 +85,7 @@ pub type Entry = Result<Decoded, Malformed>;
 /// Streams the events of one file. As an iterator it ends after the first [`ReadError`].
 #[derive(Debug)]
 pub struct EventReader {
-    lines: LineReader<Box<dyn Read + Send>>,
+    lines: LineReader,
     ended: bool,
 }
 
@@ -133,11 +134,6 @@ impl EventReader {
         }
         Ok(())
     }
-
-    /// How many bytes of the file were taken so far, before unpacking: for a progress bar.
-    pub fn consumed_bytes(&self) -> u64 {
-        self.lines.consumed_bytes()
-    }
 }
 
 impl Iterator for EventReader {
@@ -164,3 +160,6 @@ pub fn decode_line(line: &Line<'_>) -> Result<Decoded, Rejection> {
     }
     decode(line.raw)
 }
+
+#[cfg(test)]
+mod tests;

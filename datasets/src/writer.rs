@@ -1,5 +1,8 @@
 //! Writes event files whose bytes depend only on the events: NDJSON, plain or compressed.
 
+pub mod cloudevents;
+pub mod csv;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -106,7 +106,7 @@ impl Broker {
     /// When the listener has no address.
     pub fn start(listener: TcpListener, options: BrokerOptions) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
-        let credentials = Mutex::new(Credentials::new(&options.issuer));
+        let credentials = Mutex::new(Credentials::new(&options.issuer, now()));
         let shared = Arc::new(Shared { options, credentials, sights: broadcast::Sender::new(SIGHTS) });
         let router = routes::router(Arc::clone(&shared));
         let mut server = JoinSet::new();

@@ -1,10 +1,13 @@
 //! The command line: one file a command.
 
 mod check_config;
+mod demo;
+mod keys;
 mod quarantine;
 mod record;
 mod score;
 mod serve;
+mod token;
 
 use std::io::Write;
 use std::path::Path;
@@ -30,6 +33,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything on this machine: agents at work, a hijack, and the end of the hijacked agent's credential.
+    Demo(demo::Args),
     /// Run the service: take events, score them, alert and revoke.
     Serve(serve::Args),
     /// Score events from files or stdin, without a service or a database.
@@ -40,6 +45,10 @@ enum Command {
     Quarantine(quarantine::Args),
     /// Write the events that were taken to a file, to replay them.
     Record(record::Args),
+    /// Draw new keys for webhooks and fingerprints.
+    Keys(keys::Args),
+    /// Draw a new API token.
+    Token(token::Args),
 }
 
 /// Runs the command that the arguments name. Errors are printed as one sentence.
@@ -47,11 +56,14 @@ pub fn run() -> ExitCode {
     // Usage errors leave with 2 as well: clap's own status for them.
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Score(args) => score::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Quarantine(args) => quarantine::run(&args),
         Command::Record(args) => record::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Token(args) => token::run(&args),
     };
     done.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
@@ -74,10 +86,11 @@ fn note(line: std::fmt::Arguments<'_>) {
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// The configuration in `file`, or the defaults without one.

@@ -171,12 +171,10 @@ impl FileSource {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration `{path}`: {source}")]
+    #[error("the file cannot be read ({reason}); check the path and its permissions")]
     Read {
-        /// The file.
-        path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Not TOML, an unknown setting or a value of the wrong type.
     #[error("line {line}: {problem}")]
@@ -224,8 +222,7 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used, in one sentence.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Read { reason })?;
         Self::parse(&text)
     }
 

@@ -16,7 +16,7 @@ mod page;
 pub(crate) mod revocations;
 mod row;
 mod tags;
-mod text;
+pub(crate) mod text;
 pub(crate) mod timeline;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod demo;
 pub mod http;
 pub mod keys;
 pub mod outbox;

@@ -19,9 +19,9 @@ use crate::estimator::counts::BoundedCounts;
 use crate::estimator::novelty::{Familiarity, NoveltyRate};
 use crate::estimator::recent::RecentSet;
 use crate::fingerprint::mix;
-use crate::peers::{GroupModel, GroupNews};
+use crate::peers::{CallNews, GroupModel, GroupNews, TargetNews};
 
-/// Slots for tools (40 bytes each).
+/// Slots for tools (48 bytes each).
 pub(crate) const TOOL_SLOTS: usize = 24;
 /// Slots for contexts and steps between tools (8 bytes each).
 pub(crate) const STEP_SLOTS: usize = 512;
@@ -48,6 +48,8 @@ pub(crate) struct Step {
     pub targets: (u32, u16),
     /// Whether it changes something and did not fail.
     pub side_effect: bool,
+    /// Whether its target came out of a tool's result, where the event says.
+    pub injected: Option<bool>,
 }
 
 impl Step {
@@ -87,43 +89,48 @@ impl Baseline {
         self.learn_steps(step, news);
         for keys in targets {
             let new = self.targets.push(keys.pair(step.tool), TARGET_SLOTS);
-            self.prefixes.push(keys.prefix, PREFIX_SLOTS);
+            let far = self.prefixes.push(keys.prefix, PREFIX_SLOTS);
             if let Some(tool) = self.tool_mut(step.tool) {
                 tool.novelty.push(new);
             }
-            news.targets.push((step.tool, keys.pair(step.tool), new));
+            news.targets.push(TargetNews { tool: step.tool, pair: keys.pair(step.tool), new, far });
         }
         if let Some(tool) = self.tool_mut(step.tool) {
+            if let Some(injected) = step.injected {
+                tool.injected.push(injected);
+            }
             for (moments, y) in tool.bytes.iter_mut().zip(step.ln_bytes).filter(|(_, y)| *y >= 0.0) {
                 moments.push(f64::from(y));
             }
         }
-        news.bytes.push((step.tool, step.ln_bytes));
+        news.calls.push(CallNews { tool: step.tool, ln_bytes: step.ln_bytes, injected: step.injected });
         if self.calls() > EVIDENCE_CAP {
             self.decay(0.5);
         }
     }
 
-    /// Whether the identity has used this tool on this target, or its peers have.
+    /// Whether the identity has used this tool on this target, or its peers have, or it knows the neighbourhood.
     pub(crate) fn familiarity(&self, tool: u64, keys: TargetKeys, group: &GroupModel) -> Familiarity {
         let pair = keys.pair(tool);
         if self.targets.contains(pair) {
             Familiarity::Known
         } else if group.knows_target(pair) {
             Familiarity::KnownToPeers
+        } else if self.prefixes.contains(keys.prefix) {
+            Familiarity::Nearby
         } else {
             Familiarity::New
         }
     }
 
-    /// Whether a target under the same prefix has been touched, with any tool.
-    pub(crate) fn knows_prefix(&self, keys: TargetKeys) -> bool {
-        self.prefixes.contains(keys.prefix)
-    }
-
     /// Own novelty rate of a tool.
     pub(crate) fn novelty(&self, tool: u64) -> NoveltyRate {
         self.tool(tool).map(|t| t.novelty).unwrap_or_default()
+    }
+
+    /// Own rate of targets out of tool results.
+    fn injected(&self, tool: u64) -> NoveltyRate {
+        self.tool(tool).map(|t| t.injected).unwrap_or_default()
     }
 
     /// Weighs everything learned so far by `factor`.

@@ -18,8 +18,9 @@ pub(crate) enum Lane {
     Target,
     Chain,
     Volume,
-    /// Order and target of the same call that changes something: what a hijack looks like.
-    SideEffect,
+    /// Tool, order, target and volume of the same call together, weighed by what the call does: what a hijack looks
+    /// like. Its p-value is the score of the event.
+    Joint,
     /// Bytes summed over the session.
     Level,
     /// All lanes together.
@@ -31,29 +32,37 @@ impl Lane {
     /// Lanes that are fed by single events.
     pub(crate) const EVENT: usize = 5;
     pub(crate) const ALL: [Lane; Self::COUNT] =
-        [Lane::Tool, Lane::Target, Lane::Chain, Lane::Volume, Lane::SideEffect, Lane::Level, Lane::Fused];
+        [Lane::Tool, Lane::Target, Lane::Chain, Lane::Volume, Lane::Joint, Lane::Level, Lane::Fused];
 
-    /// `ln` of the lane's share of the session's error level; shares sum to 1 (`model-notes`, section 7, with the
-    /// side-effect lane given .2 from fusion and target).
+    /// `ln` of the lane's share of the session's error level; shares sum to 1 (`model-notes`, section 7.5, with the
+    /// joint lane given the most: in recorded hijacks it finds most).
     pub(crate) fn ln_share(self) -> f64 {
         let share: f64 = match self {
-            Lane::SideEffect | Lane::Fused => 0.25,
-            Lane::Target | Lane::Chain | Lane::Volume | Lane::Level | Lane::Tool => 0.10,
+            Lane::Joint => 0.70,
+            Lane::Fused => 0.10,
+            Lane::Target => 0.06,
+            Lane::Volume | Lane::Level => 0.05,
+            Lane::Tool | Lane::Chain => 0.02,
         };
         share.ln()
     }
+
+    /// Nats of the score that make one nat of surprise before anything has been learned: the joint score adds up
+    /// several surprises that are not independent.
+    fn nominal_scale(self) -> f64 {
+        if self == Lane::Joint { 3.0 } else { 1.0 }
+    }
 }
 
-/// The score table of the fused statistic of one event, after those of the event lanes.
-const FUSED_TABLE: usize = Lane::EVENT;
 /// Score tables of events are kept apart by what the call does and by how much history its identity has.
 pub(crate) const EVENT_CLASSES: usize = 4;
 /// Sessions are ranked among sessions of identities of the same maturity.
 pub(crate) const MATURITY_CLASSES: usize = 3;
 
-/// The class of an event.
-pub(crate) fn event_class(side_effect: bool, sessions: u32) -> usize {
-    usize::from(side_effect) + 2 * usize::from(sessions >= 10)
+/// The class of an event in a lane's tables. The joint score weighs side effects itself, so that a read and a side effect
+/// of the same joint score are equally strange.
+pub(crate) fn event_class(lane: Lane, side_effect: bool, sessions: u32) -> usize {
+    usize::from(side_effect && lane != Lane::Joint) + 2 * usize::from(sessions >= 10)
 }
 
 /// The class of a session.
@@ -112,11 +121,11 @@ impl Pending {
 }
 
 impl TenantPending {
-    /// Notes the scores of one event: its lanes, then its fused statistic.
-    pub(crate) fn note(&mut self, class: usize, lanes: [Option<f64>; Lane::EVENT], fused: f64) {
-        let scores = lanes.into_iter().chain([Some(fused)]).enumerate();
-        self.scores.extend(scores.filter_map(|(table, score)| {
-            Some(((table * EVENT_CLASSES + class) as u8, Bins::EVENT.bin(score?) as u8))
+    /// Notes the scores of one event.
+    pub(crate) fn note(&mut self, lanes: [Option<f64>; Lane::EVENT], side_effect: bool, sessions: u32) {
+        self.scores.extend(Lane::ALL.into_iter().zip(lanes).filter_map(|(lane, score)| {
+            let table = lane as usize * EVENT_CLASSES + event_class(lane, side_effect, sessions);
+            Some((table as u8, Bins::EVENT.bin(score?) as u8))
         }));
     }
 
@@ -185,7 +194,7 @@ impl Default for TenantModel {
     fn default() -> Self {
         let mut model = Self {
             name: Box::default(),
-            score_counts: vec![ScoreCounts::new(Bins::EVENT); (FUSED_TABLE + 1) * EVENT_CLASSES],
+            score_counts: vec![ScoreCounts::new(Bins::EVENT); Lane::EVENT * EVENT_CLASSES],
             score_tails: Vec::new(),
             session_counts: (0..MATURITY_CLASSES)
                 .flat_map(|_| {
@@ -205,6 +214,9 @@ impl Default for TenantModel {
     }
 }
 
+/// How far beyond the data a tail is extrapolated, in nats. Uncapped, the worst extrapolated lane decides everything.
+const LANE_BEYOND: f64 = 2.0;
+const SESSION_BEYOND: f64 = 4.0;
 /// Sessions behind the fleet's mean and scale of a lane, at most.
 const FLEET_SESSIONS: f64 = 2000.0;
 
@@ -247,10 +259,14 @@ impl TenantModel {
     }
 
     fn rebuild(&mut self) {
-        self.score_tails = self.score_counts.iter().map(|c| c.event_tail(Bins::EVENT)).collect();
+        let lanes = Lane::ALL.into_iter().flat_map(|lane| [lane; EVENT_CLASSES]);
+        let tails = self.score_counts.iter().zip(lanes);
+        self.score_tails = tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale())).collect();
         let per_class = Lane::COUNT + 1;
         let tails = self.session_counts.iter().enumerate().map(|(i, counts)| {
-            counts.session_tail(if i % per_class == Lane::COUNT { Bins::SESSION } else { Bins::LANE })
+            let (bins, beyond) =
+                if i % per_class == Lane::COUNT { (Bins::SESSION, SESSION_BEYOND) } else { (Bins::LANE, LANE_BEYOND) };
+            counts.session_tail(bins, beyond)
         });
         self.session_tails = tails.collect();
     }
@@ -263,8 +279,9 @@ impl TenantModel {
     }
 
     /// `-ln p` of an event's score among past events of its class.
-    pub(crate) fn event_surprise(&self, lane: Lane, class: usize, score: f64) -> f64 {
-        self.score_tails.get(lane as usize * EVENT_CLASSES + class).map_or(score, |t| t.surprise(Bins::EVENT, score))
+    pub(crate) fn event_surprise(&self, lane: Lane, side_effect: bool, sessions: u32, score: f64) -> f64 {
+        let table = lane as usize * EVENT_CLASSES + event_class(lane, side_effect, sessions);
+        self.score_tails.get(table).map_or(score, |t| t.surprise(Bins::EVENT, score))
     }
 
     /// `-ln p` of a session's standardised lane maximum among past sessions of its class.
@@ -275,12 +292,6 @@ impl TenantModel {
     /// `-ln p` of a session's fused statistic among past sessions of its class, extrapolated beyond them.
     pub(crate) fn session_surprise(&self, class: usize, statistic: f64) -> f64 {
         self.session_table(class, Lane::COUNT).map_or(0.0, |t| t.surprise(Bins::SESSION, statistic))
-    }
-
-    /// The fused surprise of an event among past events of its class.
-    pub(crate) fn fused_surprise(&self, class: usize, statistic: f64) -> f64 {
-        let table = self.score_tails.get(FUSED_TABLE * EVENT_CLASSES + class);
-        table.map_or(statistic, |t| t.surprise(Bins::EVENT, statistic))
     }
 
     /// How many past sessions of a class there are.
@@ -301,16 +312,6 @@ impl TenantModel {
     /// Sessions that an identity completes on a day on which it acts, at least 1.
     pub(crate) fn sessions_per_identity_day(&self) -> f64 {
         if self.identity_days < 1.0 { 1.0 } else { (self.sessions / self.identity_days).max(1.0) }
-    }
-
-    /// Days on which some identity acted, decayed.
-    pub(crate) fn identity_days(&self) -> f64 {
-        self.identity_days
-    }
-
-    /// Completed sessions, decayed.
-    pub(crate) fn sessions(&self) -> f64 {
-        self.sessions
     }
 
     /// The peer group; an empty one if it is not known yet.

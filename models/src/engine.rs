@@ -1,7 +1,10 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod episode;
 mod explain;
 mod governor;
+mod handling;
+mod learning;
 mod names;
 mod persist;
 mod scoring;
@@ -15,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::governor::{Case, Governor};
-use self::shard::{Shard, World, shard_of};
+use self::shard::{Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
 use crate::calibration::{Pending, Snapshot, TenantModel};
@@ -35,7 +38,7 @@ const EPOCH_EVENTS: u64 = 65_536;
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
 /// How far ahead of its arrival an event's own clock is believed.
-const CLOCK_AHEAD: Duration = Duration::from_secs(300);
+const CLOCK_AHEAD: Duration = Duration::from_mins(5);
 
 /// How far an event's source is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,7 +77,9 @@ pub enum Input<'a> {
         /// Whether it is learned from and acted upon.
         phase: Phase,
     },
-    /// Time passed without events: idle sessions and episodes are closed.
+    /// Time passed without events: episodes that are over are closed, and an epoch that is over ends. Sessions are completed
+    /// only at the end of an epoch or by their identity's next event, so that ticks, which only a live run has, change no
+    /// score.
     Tick(Timestamp),
     /// An analyst settled an alert.
     Verdict {
@@ -134,6 +139,15 @@ pub enum RestoreError {
     Damaged(String),
 }
 
+/// A part of what a shard has learned since the last snapshot.
+#[derive(Debug)]
+struct Segment {
+    shard: usize,
+    /// The number under which a checkpoint has written it.
+    written: Option<u32>,
+    pending: Pending,
+}
+
 /// All detection state.
 #[derive(Debug)]
 pub struct Engine {
@@ -149,8 +163,9 @@ pub struct Engine {
     since_publish: u64,
     last_decay: Timestamp,
     live_identity_days: f64,
-    /// Pending knowledge that a checkpoint has written, with its shard.
-    set_aside: Vec<(usize, Pending)>,
+    /// What shards have learned since the last snapshot, beyond what they still hold.
+    set_aside: Vec<Segment>,
+    /// Number of the next segment: never used twice, so that an obsolete key is never written again.
     segments: u32,
     obsolete: Vec<Vec<u8>>,
     published: bool,
@@ -186,21 +201,14 @@ impl Engine {
             Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
             Input::Tick(now) => {
                 self.advance(now, 0, out);
-                self.sweep(now, false, out);
+                self.sweep(now, Sweep::Episodes, out);
             }
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
             Input::ReleaseBrake => self.governor.release_brake(),
         }
     }
 
-    fn event(
-        &mut self,
-        event: &Event,
-        trust: Trust,
-        arrival: Option<Timestamp>,
-        phase: Phase,
-        out: &mut Vec<Output>,
-    ) {
+    fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
         self.advance(time, 1, out);
@@ -238,19 +246,19 @@ impl Engine {
     fn advance(&mut self, time: Timestamp, events: u64, out: &mut Vec<Output>) {
         self.since_publish += events;
         let epoch = time.as_seconds().div_euclid(EPOCH_SECONDS);
-        let lateness = (self.config.settings().lateness.0.as_secs() as i64).div_euclid(EPOCH_SECONDS) + 1;
+        let lateness = (self.config.settings().lateness.0.as_secs().cast_signed()).div_euclid(EPOCH_SECONDS) + 1;
         // One event from a far future must not stop the epochs: coming back from it starts them again.
         let moved = epoch > self.epoch || epoch < self.epoch.saturating_sub(lateness);
         if moved || self.since_publish >= EPOCH_EVENTS {
             self.clock = time;
             self.epoch = epoch;
-            self.sweep(time, false, out);
+            self.sweep(time, Sweep::Idle, out);
             self.publish_pending();
         }
         self.clock = self.clock.max(time);
     }
 
-    fn sweep(&mut self, now: Timestamp, all: bool, out: &mut Vec<Output>) {
+    fn sweep(&mut self, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
@@ -258,14 +266,14 @@ impl Engine {
             nobody: &self.nobody,
         };
         for shard in &mut self.shards {
-            shard.sweep(&world, now, all, out);
+            shard.sweep(&world, now, what, out);
         }
     }
 
     /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
     /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
     pub fn publish(&mut self, out: &mut Vec<Output>) {
-        self.sweep(self.clock, true, out);
+        self.sweep(self.clock, Sweep::All, out);
         self.publish_pending();
     }
 
@@ -274,14 +282,15 @@ impl Engine {
         // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
         for (number, shard) in self.shards.iter_mut().enumerate() {
             if !shard.pending.is_empty() {
-                self.set_aside.push((number, std::mem::take(&mut shard.pending)));
+                let pending = std::mem::take(&mut shard.pending);
+                self.set_aside.push(Segment { shard: number, written: None, pending });
             }
         }
-        self.set_aside.sort_by_key(|(number, _)| *number);
-        for (_, pending) in &self.set_aside {
-            self.snapshot.learn(pending);
+        self.set_aside.sort_by_key(|segment| segment.shard);
+        for segment in std::mem::take(&mut self.set_aside) {
+            self.snapshot.learn(&segment.pending);
+            self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
-        self.retire_segments();
         let passed = self.clock.seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {

@@ -23,12 +23,37 @@ pub(crate) struct PeerNovelty {
     pub new: NoveltyRate,
     /// How often such a target is new to all peers too.
     pub also_new: NoveltyRate,
+    /// How often such a target lies under a prefix that is new to the caller as well.
+    pub far: NoveltyRate,
+    /// How often a target came out of a tool's result, where events say.
+    pub injected: NoveltyRate,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct PeerTool {
     novelty: PeerNovelty,
     bytes: [Moments; 2],
+}
+
+/// One target that a member touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TargetNews {
+    pub tool: u64,
+    /// Fingerprint of tool and target.
+    pub pair: u64,
+    /// Whether the pair was new to the member, and whether its prefix was.
+    pub new: bool,
+    pub far: bool,
+}
+
+/// One call that a member made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CallNews {
+    pub tool: u64,
+    /// `ln(1 + bytes)` sent and received; negative if not known.
+    pub ln_bytes: [f32; 2],
+    /// Whether its target came out of a tool's result, where the event says.
+    pub injected: Option<bool>,
 }
 
 /// What is new to members of a group since the last epoch, in the order it was learned.
@@ -38,16 +63,10 @@ pub(crate) struct GroupNews {
     pub tools: Vec<u64>,
     /// Contexts and tools that followed them for the first time in an identity.
     pub steps: Vec<(u64, u64)>,
-    /// Tool, pair of tool and target, and whether the pair was new to the identity.
-    pub targets: Vec<(u64, u64, bool)>,
-    /// Tool and `ln(1 + bytes)`.
-    pub bytes: Vec<(u64, [f32; 2])>,
-}
-
-impl GroupNews {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
+    /// Targets touched.
+    pub targets: Vec<TargetNews>,
+    /// Calls made.
+    pub calls: Vec<CallNews>,
 }
 
 /// What the members of one peer group do.
@@ -75,17 +94,21 @@ impl GroupModel {
                 self.steps.push(crate::baseline::kinds_key(*context), 1.0, STEP_SLOTS);
             }
         }
-        for (tool, pair, new) in &news.targets {
-            let entry = self.by_tool.entry(*tool);
-            entry.novelty.new.push(*new);
-            if *new {
-                entry.novelty.also_new.push(self.targets.push(*pair, 1.0, TARGET_SLOTS));
+        for target in &news.targets {
+            let novelty = &mut self.by_tool.entry(target.tool).novelty;
+            novelty.new.push(target.new);
+            if target.new {
+                novelty.also_new.push(self.targets.push(target.pair, 1.0, TARGET_SLOTS));
+                novelty.far.push(target.far);
             }
         }
-        for (tool, ln_bytes) in &news.bytes {
-            let entry = self.by_tool.entry(*tool);
-            for (moments, y) in entry.bytes.iter_mut().zip(ln_bytes).filter(|(_, y)| **y >= 0.0) {
-                moments.push(f64::from(*y));
+        for call in &news.calls {
+            let entry = self.by_tool.entry(call.tool);
+            for (moments, y) in entry.bytes.iter_mut().zip(call.ln_bytes).filter(|(_, y)| *y >= 0.0) {
+                moments.push(f64::from(y));
+            }
+            if let Some(injected) = call.injected {
+                entry.novelty.injected.push(injected);
             }
         }
     }
@@ -128,6 +151,8 @@ impl GroupModel {
         self.by_tool.for_each(|tool| {
             tool.novelty.new.decay(factor);
             tool.novelty.also_new.decay(factor);
+            tool.novelty.far.decay(factor);
+            tool.novelty.injected.decay(factor);
             tool.bytes.iter_mut().for_each(|m| m.decay(factor));
         });
     }

@@ -115,7 +115,8 @@ impl Draft {
             target_origin: Some(match dice.unit() {
                 u if u < 0.5 => TargetOrigin::User,
                 u if u < 0.8 => TargetOrigin::Config,
-                _ if tool.action.is_side_effect() => TargetOrigin::Memory,
+                // An ordinary agent, too, now and then acts on what it has just read: it answers the sender.
+                u if u < 0.96 && tool.action.is_side_effect() => TargetOrigin::Memory,
                 _ => TargetOrigin::ToolResult,
             }),
             ..self.frame.clone()

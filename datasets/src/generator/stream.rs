@@ -86,7 +86,7 @@ impl EventStream {
                 continue;
             }
             let event = if worker.queue.front().is_some_and(|event| event.time <= time) {
-                worker.queue.pop_front()
+                worker.take()
             } else {
                 if let Some(label) = worker.play(&self.plan)
                     && self.plan.labels
@@ -118,6 +118,12 @@ impl EventStream {
             self.upcoming.push(Reverse((next, agent)));
         }
         Some(label)
+    }
+
+    /// One session of one agent, with the habits it has by now, beside those that come out of the stream; `None` if there is
+    /// no such agent. Ids of sessions and events never repeat those of the stream.
+    pub fn play(&mut self, agent: usize, start: Timestamp, scenario: Option<Scenario>) -> Option<Session> {
+        Some(self.agents.get_mut(agent)?.session(start, scenario))
     }
 
     /// The labels of the sessions that began since the last call, if the plan asked for them.
@@ -153,6 +159,15 @@ impl Worker {
             (Some(event), Some(start)) => Some(event.min(start)),
             (event, start) => event.or(start),
         }
+    }
+
+    fn take(&mut self) -> Option<Event> {
+        let event = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // Most agents are idle at most times: an idle one keeps no room for a session.
+            self.queue = VecDeque::new();
+        }
+        event
     }
 
     fn plan_day(&mut self) {

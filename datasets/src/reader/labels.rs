@@ -81,12 +81,12 @@ pub enum LabelError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A line is no label.
-    #[error("line {line} is no label ({source}); each line is one JSON object with at least `session` and `label`")]
+    #[error("line {line} is no label ({cause}); each line is one JSON object with at least `session` and `label`")]
     Invalid {
         /// Its number, from 1.
         line: u64,
         /// What is wrong with it.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// One session has two labels.
     #[error("line {line} labels session `{session}` a second time; keep one line per session")]
@@ -114,7 +114,7 @@ pub fn read(input: impl Read + Send + 'static, name: &str) -> Result<BTreeMap<St
     collect(LineReader::new(input, name)?)
 }
 
-fn collect<R: Read>(mut lines: LineReader<R>) -> Result<BTreeMap<String, Label>, LabelError> {
+fn collect(mut lines: LineReader) -> Result<BTreeMap<String, Label>, LabelError> {
     let mut labels = BTreeMap::new();
     while let Some(line) = lines.next_line()? {
         let label = parse(&line)?;
@@ -127,7 +127,7 @@ fn collect<R: Read>(mut lines: LineReader<R>) -> Result<BTreeMap<String, Label>,
 }
 
 fn parse(line: &Line<'_>) -> Result<Label, LabelError> {
-    serde_json::from_slice(line.raw).map_err(|source| LabelError::Invalid { line: line.number, source })
+    serde_json::from_slice(line.raw).map_err(|cause| LabelError::Invalid { line: line.number, cause })
 }
 
 #[cfg(test)]

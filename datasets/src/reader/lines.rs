@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use models::event::MAX_EVENT_BYTES;
 
@@ -32,22 +30,21 @@ impl Line<'_> {
 }
 
 /// Reads lines, unpacking on the way, skipping blank ones. Holds at most one line of [`MAX_EVENT_BYTES`].
-pub struct LineReader<R> {
+pub struct LineReader {
     name: String,
     packing: Packing,
-    input: BufReader<R>,
+    input: BufReader<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
     number: u64,
-    consumed: Arc<AtomicU64>,
 }
 
-impl<R> std::fmt::Debug for LineReader<R> {
+impl std::fmt::Debug for LineReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LineReader").field("name", &self.name).field("line", &self.number).finish_non_exhaustive()
     }
 }
 
-impl LineReader<Box<dyn Read + Send>> {
+impl LineReader {
     /// Opens a file.
     ///
     /// # Errors
@@ -56,7 +53,7 @@ impl LineReader<Box<dyn Read + Send>> {
         let name = path.as_ref().to_string_lossy().escape_debug().to_string();
         match File::open(path) {
             Ok(file) => Self::new(file, &name),
-            Err(source) => Err(ReadError::Open { name, source }),
+            Err(cause) => Err(ReadError::Open { name, cause }),
         }
     }
 
@@ -65,23 +62,18 @@ impl LineReader<Box<dyn Read + Send>> {
     /// # Errors
     /// [`ReadError`] if the first bytes cannot be read.
     pub fn new(read: impl Read + Send + 'static, name: &str) -> Result<Self, ReadError> {
-        let consumed = Arc::new(AtomicU64::new(0));
-        let counted = Counted { inner: read, consumed: Arc::clone(&consumed) };
-        match unpack(counted) {
+        match unpack(read) {
             Ok((packing, input)) => Ok(Self {
                 name: name.to_owned(),
                 packing,
                 input: BufReader::with_capacity(BUFFER_BYTES, input),
                 buffer: Vec::new(),
                 number: 0,
-                consumed,
             }),
-            Err(source) => Err(ReadError::Open { name: name.to_owned(), source }),
+            Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
         }
     }
-}
 
-impl<R: Read> LineReader<R> {
     /// The next line that is not blank; `None` at the end. A last line without a line end counts.
     ///
     /// # Errors
@@ -91,7 +83,7 @@ impl<R: Read> LineReader<R> {
             let length = match self.fill() {
                 Ok(0) => return Ok(None),
                 Ok(length) => length,
-                Err(source) => return Err(self.failed(source)),
+                Err(cause) => return Err(self.failed(cause)),
             };
             self.number += 1;
             let cut = length > self.buffer.len() as u64;
@@ -110,11 +102,6 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    /// How many bytes of the input were taken so far, before unpacking.
-    pub fn consumed_bytes(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
-    }
-
     /// Reads one line with its end into the buffer; what goes beyond the limit is read and dropped. Returns the length of
     /// the whole line, line end included while it fits.
     fn fill(&mut self) -> io::Result<u64> {
@@ -129,25 +116,11 @@ impl<R: Read> LineReader<R> {
         Ok(kept + dropped)
     }
 
-    fn failed(&self, source: io::Error) -> ReadError {
+    fn failed(&self, cause: io::Error) -> ReadError {
         let (name, line) = (self.name.clone(), self.number);
         match self.packing {
-            Packing::Plain => ReadError::Io { name, line, source },
-            packing => ReadError::Damaged { name, line, packing, source },
+            Packing::Plain => ReadError::Io { name, line, cause },
+            packing => ReadError::Damaged { name, line, packing, cause },
         }
-    }
-}
-
-/// Counts what passes.
-struct Counted<R> {
-    inner: R,
-    consumed: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.consumed.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn stolen_credential(draft: &mut Draft, agent: &Agent, dice: &mut Dic
         let time = later(&mut clock, 120, 600, dice);
         let target = unknown_target(tool, dice);
         let event = draft.call(tool, target, 2.0 * agent.volume(place), time, dice);
-        burst.push(Event { source: Some(elsewhere.clone()), target_origin: None, ..event });
+        burst.push(Event { source: Some(elsewhere.clone()), target_origin: None, trace: None, ..event });
     }
     draft.overlay_malicious(burst);
 }

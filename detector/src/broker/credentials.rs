@@ -89,20 +89,22 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Credentials {
     issuer: String,
+    /// When it began: part of every id, so that no id is given twice, whatever it has forgotten.
+    began: Timestamp,
     held: BTreeMap<String, Held>,
     seen: BTreeMap<MessageId, Timestamp>,
     next: u64,
 }
 
 impl Credentials {
-    pub(super) fn new(issuer: &str) -> Self {
-        Self { issuer: issuer.to_owned(), held: BTreeMap::new(), seen: BTreeMap::new(), next: 1 }
+    pub(super) fn new(issuer: &str, began: Timestamp) -> Self {
+        Self { issuer: issuer.to_owned(), began, held: BTreeMap::new(), seen: BTreeMap::new(), next: 1 }
     }
 
     pub(super) fn issue(&mut self, grant: Grant, now: Timestamp) -> Issued {
         self.held.retain(|_, held| held.issued.expires_at > now);
         let issued = Issued {
-            id: format!("tok-{}", self.next),
+            id: format!("tok-{:x}-{}", self.began.as_nanos() / 1_000_000, self.next),
             issuer: self.issuer.clone(),
             identity: grant.identity,
             scopes: grant.scopes,

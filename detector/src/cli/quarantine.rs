@@ -95,18 +95,30 @@ impl Which {
     }
 }
 
-/// One row for a terminal. What a sender wrote is escaped: it must not move the cursor.
+/// One row for a terminal.
 fn line(row: &Row) -> String {
     let start: String = row.raw.chars().take(80).collect();
     format!(
         "{}  {}  {}/{}:{}  {}  {}\n    {}",
         row.seq,
         Timestamp::from_millis(row.received_at),
-        row.source.escape_debug(),
+        printable(&row.source),
         row.partition,
         row.position,
         row.code,
-        row.detail.escape_debug(),
-        start.escape_debug(),
+        printable(&row.detail),
+        printable(&start),
     )
+}
+
+/// What a sender wrote must not move the cursor, hide text or turn it around.
+fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() {
+            c.to_string()
+        } else {
+            c.escape_unicode().to_string()
+        }
+    };
+    text.chars().map(shown).collect()
 }

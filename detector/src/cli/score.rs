@@ -107,7 +107,7 @@ impl Run<'_> {
     }
 
     fn score(&mut self, path: &Path, phase: Phase) -> anyhow::Result<()> {
-        let mut reader: LineReader<_> = file::open(path)?;
+        let mut reader: LineReader = file::open(path)?;
         while let Some(line) = reader.next_line()? {
             match decode_line(&line) {
                 Ok(decoded) => {

@@ -17,7 +17,7 @@ use crate::service::Service;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  driftwatch serve\n  driftwatch serve -c driftwatch.toml\n  \
                         tail -F actions.ndjson | driftwatch serve -c stdin.toml   # [[source.file]] path = \"-\"\n\n\
-                        RUST_LOG sets what is logged, e.g. RUST_LOG=debug or RUST_LOG=driftwatch=debug,librdkafka=debug.")]
+                        RUST_LOG sets what is logged, e.g. RUST_LOG=debug or RUST_LOG=detector=debug,librdkafka=debug.")]
 pub(super) struct Args {
     /// The configuration file (TOML). Without one: defaults, events over HTTP on loopback only.
     #[arg(short, long, value_name = "FILE")]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn refused(text: &str) -> String {
@@ -62,4 +64,67 @@ fn what_is_printed_holds_no_secret() {
         assert!(!printed.contains(secret), "{printed}");
     }
     assert!(printed.contains("SASL_SSL") && printed.contains("broker-1:9092"));
+}
+
+const EXAMPLE: &str = include_str!("../../../examples/driftwatch.toml");
+
+/// The settings of the example, without the `#` before them.
+fn example() -> String {
+    let is_setting = |line: &&str| line.starts_with(|c: char| c == '[' || c == '"' || c.is_ascii_lowercase());
+    EXAMPLE.lines().filter_map(|line| line.strip_prefix('#')).filter(is_setting).collect::<Vec<_>>().join("\n")
+}
+
+/// The paths of all settings in a table, those of an array of tables once.
+fn paths(table: &toml::Table, prefix: &str, into: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) => paths(inner, &format!("{path}."), into),
+            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                items.iter().filter_map(toml::Value::as_table).for_each(|t| paths(t, &format!("{path}."), into));
+            }
+            _ => drop(into.insert(path)),
+        }
+    }
+}
+
+#[test]
+fn the_shipped_example_is_valid_and_changes_nothing() {
+    let example = Config::parse(EXAMPLE).expect("valid").to_redacted_toml().expect("printable");
+    assert_eq!(example, Config::parse("").expect("valid").to_redacted_toml().expect("printable"));
+}
+
+#[test]
+fn every_default_shown_in_the_example_is_the_true_default() {
+    let shown: Settings = toml::from_str(&example()).expect("every setting in the example exists");
+    let defaults = Settings::default();
+    let mut engine = shown.engine.clone();
+    // Both are empty by default; the example shows what may stand in them.
+    (engine.tools, engine.policy) = Default::default();
+    assert_eq!(engine, defaults.engine);
+    assert_eq!((&shown.store, &shown.source.http), (&defaults.store, &defaults.source.http));
+    assert_eq!((shown.http.listen, &shown.http.token_hashes), (defaults.http.listen, &defaults.http.token_hashes));
+    let least: Settings = toml::from_str(
+        "[[source.kafka]]\nbrokers = 'b'\n[[source.file]]\npath = 'p'\n[[webhook]]\nname = 'n'\nurl = 'u'\n",
+    )
+    .expect("what is required");
+    let (kafka, least_kafka) = (&shown.source.kafka[0], &least.source.kafka[0]);
+    assert_eq!((&kafka.group, &kafka.topic, kafka.trust), (&least_kafka.group, &least_kafka.topic, least_kafka.trust));
+    assert_eq!(shown.source.file[0].trust, least.source.file[0].trust);
+    let (webhook, least_webhook) = (&shown.webhook[0], &least.webhook[0]);
+    assert_eq!((webhook.timeout, webhook.max_age), (least_webhook.timeout, least_webhook.max_age));
+}
+
+#[test]
+fn every_setting_stands_in_the_example() {
+    let shown: toml::Table = toml::from_str(&example()).expect("toml");
+    let mut settings = Settings::default();
+    settings.source.kafka = toml::from_str::<Settings>("[[source.kafka]]\nbrokers = 'b'").expect("valid").source.kafka;
+    settings.source.file = toml::from_str::<Settings>("[[source.file]]\npath = 'p'").expect("valid").source.file;
+    settings.webhook = toml::from_str::<Settings>("[[webhook]]\nname = 'n'\nurl = 'u'").expect("valid").webhook;
+    let (mut in_code, mut in_example) = (BTreeSet::new(), BTreeSet::new());
+    paths(&toml::Table::try_from(&settings).expect("toml"), "", &mut in_code);
+    paths(&shown, "", &mut in_example);
+    let missing: Vec<_> = in_code.iter().filter(|p| !in_example.contains(*p) && *p != "engine.policy").collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

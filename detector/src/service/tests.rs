@@ -12,8 +12,7 @@ fn event(id: usize) -> String {
 }
 
 fn start(directory: &Path, more: &str) -> Service {
-    // Another test may have been first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::webhook::install_crypto();
     let text =
         format!("[store]\npath = '{}'\n[http]\nlisten = '127.0.0.1:0'\n{more}", directory.join("d.db").display());
     Service::start(Config::parse(&text).expect("valid")).expect("started")

@@ -69,6 +69,7 @@ pub async fn run(config: FileSource, mut sink: Sink) {
             Some(Err(error)) => return status.failed(error.to_string()),
             Some(Ok(())) | None => {
                 status.catching_up(false);
+                tracing::info!(source = %status.name().escape_debug(), "read to its end");
                 return status.set(State::Finished);
             }
         }
@@ -104,6 +105,6 @@ fn read(config: &FileSource, from: i64, lines: &mpsc::Sender<Line>, now_ms: impl
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn open(path: &Path) -> Result<LineReader<Box<dyn std::io::Read + Send>>, ReadError> {
+pub fn open(path: &Path) -> Result<LineReader, ReadError> {
     if path == Path::new("-") { LineReader::new(std::io::stdin(), "stdin") } else { LineReader::open(path) }
 }

@@ -1,8 +1,10 @@
 //! `target`: does it touch this resource, or resources under the same prefix?
 //!
 //! Stored: 4 bytes a remembered pair of tool and target, 4 a prefix, and a novelty rate a tool. Score: surprise of the
-//! ordered outcome {known for this tool, new but known to peers, new to all}, where how often a tool meets something new
+//! ordered outcome {known for this tool, known to peers, new but under a known prefix, new}, where how often a tool meets something new
 //! is itself learned: searching flights always does, sending money hardly ever. With little data the peers' rate decides.
+//! Where events say where the target came from, how often it comes out of a tool's result is learned the same way: a new
+//! target out of a tool's result is what an injection looks like.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,17 +44,14 @@ fn normalised(uri: &str) -> &str {
     if trimmed.ends_with(':') || trimmed.is_empty() { bare } else { trimmed }
 }
 
-/// The directory of a path, the domain of a mail address, else the scheme.
+/// The directory of a path or the domain of a mail address; else the whole: that two accounts share a scheme makes
+/// neither familiar.
 pub(crate) fn prefix_of(uri: &str) -> &str {
     let (scheme, rest) = uri.split_at(uri.find(':').map_or(0, |colon| colon + 1));
     if let Some(slash) = rest.rfind('/').filter(|slash| *slash > 1) {
         return uri.get(..scheme.len() + slash).unwrap_or(uri);
     }
-    match rest.rfind('@') {
-        Some(at) => rest.get(at..).unwrap_or(rest),
-        None if scheme.is_empty() => rest,
-        None => scheme,
-    }
+    rest.rfind('@').and_then(|at| rest.get(at..)).unwrap_or(uri)
 }
 
 /// The strangest target of a step.
@@ -64,6 +63,8 @@ pub(crate) struct TargetScore {
     pub index: usize,
     /// How familiar it is.
     pub familiarity: Familiarity,
+    /// Surprise in nats that it came from where it came from; 0 where the event does not say, or it is known.
+    pub origin_nats: f64,
 }
 
 impl Baseline {
@@ -78,14 +79,19 @@ impl Baseline {
     ) -> Option<TargetScore> {
         let rates = group.novelty(step.tool);
         let rate = self.novelty(step.tool).shrunk(rates.new.alone());
-        let also_new = rates.also_new.alone();
+        let (also_new, far) = (rates.also_new.alone(), rates.far.alone());
+        // The mid-p of two outcomes: a target out of a tool's result, or from elsewhere.
+        let injected = self.injected(step.tool).shrunk(rates.injected.alone());
+        let origin = match step.injected {
+            Some(true) => -(injected / 2.0).ln(),
+            Some(false) => -f64::midpoint(1.0, injected).ln(),
+            None => 0.0,
+        };
         let scored = targets.iter().enumerate().map(|(index, keys)| {
-            let familiarity = if seen(keys.pair(step.tool)) {
-                Familiarity::Known
-            } else {
-                self.familiarity(step.tool, *keys, group)
-            };
-            TargetScore { nats: surprise(rate, also_new, familiarity), index, familiarity }
+            let familiarity =
+                if seen(keys.pair(step.tool)) { Familiarity::Known } else { self.familiarity(step.tool, *keys, group) };
+            let origin_nats = if familiarity == Familiarity::Known { 0.0 } else { origin };
+            TargetScore { nats: surprise(rate, also_new, far, familiarity), index, familiarity, origin_nats }
         });
         scored.max_by(|a, b| a.nats.total_cmp(&b.nats))
     }
@@ -105,16 +111,16 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_are_directories_domains_or_schemes() {
+    fn prefixes_are_directories_or_domains() {
         for (uri, want) in [
             ("https://a.example/x/y", "https://a.example/x"),
             ("crm://accounts/42", "crm://accounts"),
             ("mailto:ann@corp.example", "@corp.example"),
             ("file:/a/b/c.txt", "file:/a/b"),
             ("slack:channel/general", "slack:channel"),
-            ("iban:GB29", "iban:"),
+            ("iban:GB29", "iban:GB29"),
             ("plain", "plain"),
-            ("https://", "https:"),
+            ("https://", "https://"),
             ("", ""),
         ] {
             assert_eq!(prefix_of(uri), want, "{uri}");

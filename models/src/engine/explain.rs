@@ -17,6 +17,9 @@ use crate::estimator::novelty::Familiarity;
 use crate::event::{Action, Event, Timestamp};
 use crate::peers::{GroupModel, is_start};
 
+/// Surprise (nats) beyond which a dimension's share grows no more: so far outside the data a tail is only a model, and one
+/// huge number must not hide the others.
+const SHARE_NATS: f64 = 10.0;
 /// Characters of a name that are shown.
 const SHOWN: usize = 120;
 
@@ -44,7 +47,10 @@ impl Notable {
 
 /// A name from an event, fit to be shown.
 pub(super) fn shown(text: &str) -> String {
-    let hostile = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '`');
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '`')
+    };
     let mut out: String = text.chars().take(SHOWN).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(SHOWN).is_some() {
         out.push('…');
@@ -89,7 +95,7 @@ impl Explainer<'_> {
                 bytes_in: event.bytes_in,
                 bytes_out: event.bytes_out,
                 outcome: event.outcome,
-                score: self.scores.score,
+                score: self.scores.score(),
                 strongest,
             },
             findings,
@@ -116,7 +122,8 @@ impl Explainer<'_> {
         let name = self.tool_name();
         let action = self.action;
         let actual = if own < 0.5 {
-            let peers = if self.group.tool_count(self.step.tool) > 0.0 { ", though peers use it" } else { ", nor by a peer" };
+            let peers =
+                if self.group.tool_count(self.step.tool) > 0.0 { ", though peers use it" } else { ", nor by a peer" };
             format!("`{name}` ({action}): never used by this identity{peers}")
         } else {
             format!("`{name}` ({action}): {} of its calls", percent(own / calls.max(1.0)))
@@ -136,13 +143,20 @@ impl Explainer<'_> {
 
     fn target(&self) -> (String, String) {
         let name = self.tool_name();
-        let found = self.scores.raw.target;
+        let found = self.scores.target;
         let target = found.and_then(|t| self.event.targets.get(t.index)).map(|t| shown(t)).unwrap_or_default();
         let actual = match found.map(|t| t.familiarity) {
-            Some(Familiarity::New) => format!("`{name}` on `{target}`: new to this identity and to its peers"),
+            Some(Familiarity::New) => {
+                format!("`{name}` on `{target}`: new to this identity and its peers, and nothing near it is known")
+            }
+            Some(Familiarity::Nearby) => {
+                format!("`{name}` on `{target}`: new to this identity and its peers, though others near it are known")
+            }
             Some(Familiarity::KnownToPeers) => format!("`{name}` on `{target}`: new to this identity, known to peers"),
             _ => format!("`{name}` on `{target}`: known"),
         };
+        let injected = self.step.injected == Some(true) && found.is_some_and(|t| t.familiarity != Familiarity::Known);
+        let actual = if injected { format!("{actual}; it came out of a tool's result") } else { actual };
         let own = self.baseline.novelty(self.step.tool);
         let rate = own.shrunk(self.group.novelty(self.step.tool).new.alone());
         let typical = format!("`{name}` meets a new target in {} of its calls", percent(rate));
@@ -153,11 +167,11 @@ impl Explainer<'_> {
         let [previous, _] = self.step.previous;
         let name = self.tool_name();
         let before = self.names.step(previous);
-        let raw = &self.scores.raw;
+        let scores = self.scores;
         let actual = if is_start(previous) {
-            format!("`{name}` as the first call: {} expected", percent(raw.chain_probability))
+            format!("`{name}` as the first call: {} expected", percent(scores.chain_probability))
         } else {
-            format!("`{name}` right after `{}`: {} expected", shown(&before), percent(raw.chain_probability))
+            format!("`{name}` right after `{}`: {} expected", shown(&before), percent(scores.chain_probability))
         };
         let mut following: Vec<_> = self
             .names
@@ -165,7 +179,7 @@ impl Explainer<'_> {
             .map(|(tool, name)| (self.baseline.share_after(previous, tool), name))
             .filter(|(share, _)| *share > 0.0)
             .collect();
-        following.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        following.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         let place = if is_start(previous) { "first".to_owned() } else { format!("after `{}`", shown(&before)) };
         if following.is_empty() {
             return (actual, format!("nothing known {place}"));
@@ -177,7 +191,7 @@ impl Explainer<'_> {
 
     fn volume(&self) -> (String, String) {
         let name = self.tool_name();
-        let direction = self.scores.raw.volume.map_or(Direction::Out, |v| v.direction);
+        let direction = self.scores.volume.map_or(Direction::Out, |v| v.direction);
         let (bytes, verb, index) = match direction {
             Direction::In => (self.event.bytes_in, "sent to", 0),
             Direction::Out => (self.event.bytes_out, "received from", 1),
@@ -216,7 +230,7 @@ pub(super) fn contributions(notable: &[Notable]) -> Vec<Contribution> {
         out.push(Contribution {
             dimension,
             bits: finding.nats / std::f64::consts::LN_2,
-            share: (finding.nats - 1.0).max(0.0),
+            share: (finding.nats.min(SHARE_NATS) - 1.0).max(0.0),
             actual: finding.actual.clone(),
             typical: finding.typical.clone(),
             event: event.id.clone(),

@@ -10,7 +10,7 @@ use crate::alert::{Alert, AlertId, AlertKind, Severity};
 use crate::assessment::Decision;
 use crate::config::{CheckedConfig, EngineConfig};
 use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Withheld};
-use crate::event::{Event, Timestamp};
+use crate::event::{Credential, Event, Timestamp};
 use crate::fingerprint::{Fingerprinter, Kind};
 
 /// Revocations that the ledger allows before its budget has earned any: the operator's float.
@@ -111,7 +111,13 @@ impl Governor {
 
     /// Decides about one event of an open episode: sets the alert's decision and asks for a revocation where everything
     /// allows one.
-    pub(super) fn decide(&mut self, case: &Case<'_>, alarm: &Alarm, alert: &mut Alert, out: &mut Vec<Output>) -> Decision {
+    pub(super) fn decide(
+        &mut self,
+        case: &Case<'_>,
+        alarm: &Alarm,
+        alert: &mut Alert,
+        out: &mut Vec<Output>,
+    ) -> Decision {
         let settings = case.config.settings();
         let mode = mode_of(settings, case.event);
         self.alerts_opened += u64::from(alarm.opened && mode != Mode::Shadow);
@@ -121,22 +127,19 @@ impl Governor {
         }
         let mut decision = Decision::Alert;
         if alarm.revocable && alert.revocation.is_none() {
-            match self.withheld(case, alarm, mode) {
-                Some(why) => {
-                    let opens = why == Withheld::Brake && !std::mem::replace(&mut self.brake_open, true);
-                    if opens {
-                        out.push(Output::Alert(Box::new(brake_alert(case, alert))));
-                    }
-                    alert.withheld = Some(why);
+            if let Some(why) = self.withheld(case, alarm, mode) {
+                let opens = why == Withheld::Brake && !std::mem::replace(&mut self.brake_open, true);
+                if opens {
+                    out.push(Output::Alert(Box::new(brake_alert(case, alert))));
                 }
-                None => {
-                    let revocation = self.revoke(case, alert);
-                    alert.revocation = Some(revocation.id.clone());
-                    alert.withheld = None;
-                    alert.severity = Severity::Critical;
-                    decision = Decision::Revoke;
-                    out.push(Output::Revocation(Box::new(revocation)));
-                }
+                alert.withheld = Some(why);
+            } else {
+                let revocation = self.revoke(case, alert);
+                alert.revocation = Some(revocation.id.clone());
+                alert.withheld = None;
+                alert.severity = Severity::Critical;
+                decision = Decision::Revoke;
+                out.push(Output::Revocation(Box::new(revocation)));
             }
         }
         alert.decision = alert.decision.max(decision);
@@ -146,7 +149,8 @@ impl Governor {
     fn withheld(&mut self, case: &Case<'_>, alarm: &Alarm, mode: Mode) -> Option<Withheld> {
         let settings = case.config.settings();
         let stale = case.arrival.is_some_and(|arrival| case.time < arrival.saturating_sub(settings.stale_after.0));
-        let elevated = case.event.break_glass.as_ref().is_some_and(|b| b.expires_at.is_none_or(|until| until > case.time));
+        let elevated =
+            case.event.break_glass.as_ref().is_some_and(|b| b.expires_at.is_none_or(|until| until > case.time));
         if mode != Mode::Enforce {
             Some(Withheld::Policy)
         } else if !alarm.mature {
@@ -195,7 +199,7 @@ impl Governor {
         let hex = case.fingerprinter.hex(Kind::Revocation, &[&alert.id.0, name]);
         let id = RevocationId(format!("rev_{hex}").into());
         if let Some(credential) = credential {
-            let key = case.fingerprinter.of(Kind::Credential, &[&alert.tenant, &credential.id]);
+            let key = credential_key(case, credential);
             if self.watched.len() >= WATCHED {
                 let oldest = self.watched.iter().min_by_key(|(key, w)| (w.requested, **key)).map(|(key, _)| *key);
                 oldest.and_then(|key| self.watched.remove(&key));
@@ -223,7 +227,7 @@ impl Governor {
             return None;
         }
         let credential = case.event.credential.as_ref()?;
-        let key = case.fingerprinter.of(Kind::Credential, &[&case.event.tenant, &credential.id]);
+        let key = credential_key(case, credential);
         let watched = self.watched.get_mut(&key)?;
         if watched.used || case.time.seconds_since(watched.requested) < GRACE_SECONDS {
             return None;
@@ -233,11 +237,18 @@ impl Governor {
         let id = case.fingerprinter.hex(Kind::Alert, &["used", &revocation.0]);
         let mut alert = blank(case, AlertKind::RevokedCredentialUsed, AlertId(format!("alt_{id}").into()));
         alert.severity = Severity::Critical;
-        alert.summary = format!("`{}` was used after its revocation had been requested", super::explain::shown(&credential.id));
+        alert.summary =
+            format!("`{}` was used after its revocation had been requested", super::explain::shown(&credential.id));
         alert.revocation = Some(revocation);
         alert.tags = vec!["NHI1:2025".into(), "T1550.001".into()];
         Some(alert)
     }
+}
+
+/// A credential is one issuer's: two issuers may use the same ids.
+fn credential_key(case: &Case<'_>, credential: &Credential) -> u64 {
+    let issuer = credential.issuer.as_deref().unwrap_or_default();
+    case.fingerprinter.of(Kind::Credential, &[&case.event.tenant, issuer, &credential.id])
 }
 
 /// The mode that the policy gives this event.
@@ -245,7 +256,10 @@ fn mode_of(settings: &EngineConfig, event: &Event) -> Mode {
     let matches = |wanted: &Option<String>, is: bool| wanted.is_none() || is;
     let rule = settings.policy.iter().find(|rule| {
         matches(&rule.tenant, rule.tenant.as_deref() == Some(&event.tenant))
-            && matches(&rule.identity_prefix, rule.identity_prefix.as_deref().is_some_and(|p| event.identity.starts_with(p)))
+            && matches(
+                &rule.identity_prefix,
+                rule.identity_prefix.as_deref().is_some_and(|p| event.identity.starts_with(p)),
+            )
             && matches(&rule.task, rule.task.as_deref() == event.task.as_deref())
     });
     rule.map_or(settings.mode, |rule| rule.mode)
@@ -255,9 +269,9 @@ fn brake_alert(case: &Case<'_>, cause: &Alert) -> Alert {
     let id = case.fingerprinter.hex(Kind::Alert, &["brake", &cause.id.0]);
     let mut alert = blank(case, AlertKind::BrakeOpened, AlertId(format!("alt_{id}").into()));
     alert.severity = Severity::High;
-    alert.summary = "the brake opened: more identities would be revoked at once than the configuration allows; nothing is \
-                     revoked automatically until a second person releases it"
-        .to_owned();
+    "the brake opened: more identities would be revoked at once than the configuration allows; nothing is revoked \
+     automatically until a second person releases it"
+        .clone_into(&mut alert.summary);
     alert
 }
 

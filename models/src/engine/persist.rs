@@ -4,13 +4,15 @@
 //! fingerprint for each identity; `n` and a number for each shard's names; `p` and two numbers for what a shard has
 //! learned since the snapshot, in segments, so that a commit writes only what is new.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 use super::governor::Governor;
 use super::names::Names;
 use super::shard::{Shard, shard_of};
 use super::state::IdentityState;
-use super::{Checkpoint, Engine, RestoreError, SHARDS};
+use super::{Checkpoint, Engine, RestoreError, SHARDS, Segment};
 use crate::calibration::{Pending, Snapshot};
 use crate::config::CheckedConfig;
 use crate::event::Timestamp;
@@ -47,10 +49,13 @@ fn parse<'a, T: Deserialize<'a>>(key: &[u8], blob: &'a [u8]) -> Result<T, Restor
 }
 
 fn hex(key: &[u8]) -> String {
-    key.iter().map(|b| format!("{b:02x}")).collect()
+    key.iter().fold(String::with_capacity(key.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
-fn segment_key(shard: usize, segment: u32) -> Vec<u8> {
+pub(super) fn segment_key(shard: usize, segment: u32) -> Vec<u8> {
     let mut key = vec![b'p'];
     key.extend((shard as u32).to_be_bytes());
     key.extend(segment.to_be_bytes());
@@ -82,7 +87,7 @@ impl Engine {
             if !shard.pending.is_empty() {
                 let pending = std::mem::take(&mut shard.pending);
                 out.put.push((segment_key(number, segment), blob(&pending)));
-                self.set_aside.push((number, pending));
+                self.set_aside.push(Segment { shard: number, written: Some(segment), pending });
                 wrote_segment = true;
             }
         }
@@ -104,19 +109,6 @@ impl Engine {
             }),
         ));
         out
-    }
-
-    /// Notes that the segments written since the last snapshot are contained in the next one.
-    pub(super) fn retire_segments(&mut self) {
-        for segment in 0..self.segments {
-            for shard in 0..SHARDS {
-                if self.set_aside.iter().any(|(number, _)| *number == shard) {
-                    self.obsolete.push(segment_key(shard, segment));
-                }
-            }
-        }
-        self.set_aside.clear();
-        self.segments = 0;
     }
 
     /// An engine with the state of earlier checkpoints: for every key the newest blob, in any order.
@@ -171,8 +163,11 @@ impl Engine {
                 }
                 [b'p', rest @ ..] if rest.len() == 8 => {
                     let pending: Pending = parse(key, bytes)?;
-                    let number = rest.get(..4).and_then(|n| n.try_into().ok()).map_or(0, u32::from_be_bytes);
-                    engine.set_aside.push((number as usize, pending));
+                    let number = |at: std::ops::Range<usize>| {
+                        rest.get(at).and_then(|n| n.try_into().ok()).map_or(0, u32::from_be_bytes)
+                    };
+                    let (shard, written) = (number(0..4) as usize, Some(number(4..8)));
+                    engine.set_aside.push(Segment { shard, written, pending });
                 }
                 _ => return Err(RestoreError::Damaged(hex(key))),
             }

@@ -3,43 +3,49 @@
 use super::session::Session;
 use super::state::History;
 use crate::baseline::{Baseline, Step, TargetKeys, TargetScore, VolumeScore};
-use crate::calibration::{Lane, TenantModel, event_class, maturity_class};
+use crate::calibration::{Lane, TenantModel, maturity_class};
 use crate::dimension::DimensionValues;
 use crate::estimator::calibrator::e_value;
 use crate::estimator::normal::Prior;
 use crate::peers::GroupModel;
 
-/// Raw scores of one event in nats, before calibration, with what explanations need.
+/// Scores of one event, with what explanations need.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RawScores {
-    pub lanes: [Option<f64>; Lane::EVENT],
+pub(super) struct Scores {
+    /// Raw scores in nats, before calibration.
+    pub raw: [Option<f64>; Lane::EVENT],
+    /// `-ln p` for each event lane.
+    pub nats: [Option<f64>; Lane::EVENT],
     pub target: Option<TargetScore>,
     pub volume: Option<VolumeScore>,
-    /// Probability of the tool whatever the order, and after the tools before it.
-    pub tool_probability: f64,
+    /// Probability of the tool after the tools before it.
     pub chain_probability: f64,
 }
 
-/// Calibrated scores of one event.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scores {
-    pub raw: RawScores,
-    pub class: usize,
-    /// `-ln p` for each event lane.
-    pub nats: [Option<f64>; Lane::EVENT],
-    /// What is ranked among events: see [`fused`].
-    pub statistic: f64,
-    /// `-ln p` of the event as a whole.
-    pub score: f64,
-}
-
 impl Scores {
+    /// `-ln p` of the event as a whole.
+    pub(super) fn score(&self) -> f64 {
+        let [.., joint] = self.nats;
+        joint.unwrap_or(0.0)
+    }
+
     /// `-ln p` by dimension.
     pub(super) fn dimensions(&self) -> DimensionValues<Option<f64>> {
         let [tool, target, chain, volume, _] = self.nats;
         [tool, target, chain, volume]
     }
 }
+
+/// Weight of a call that changes nothing, or failed, in the joint score.
+const READ_WEIGHT: f64 = 0.2;
+/// Weight of the target in the joint score: where a side effect goes says most.
+const TARGET_WEIGHT: f64 = 2.0;
+/// Volume surprise (nats) that the joint score takes for granted: volumes have heavy tails, and outside the data the
+/// model's tail is only a model.
+const VOLUME_FREE: f64 = 7.0;
+
+/// Largest surprise stated: p is never below 1e-12 (`model-notes`, section 6).
+const MAX_NATS: f64 = 27.631_021;
 
 /// Scores one step: reads only.
 pub(super) fn score(
@@ -55,30 +61,32 @@ pub(super) fn score(
     let chain_probability = baseline.chain_probability(step, group, tool_probability).max(1e-12);
     let target = baseline.score_targets(step, targets, group, |pair| session.has_seen(pair));
     let volume = baseline.score_volume(step, group);
+    let tool = -tool_probability.ln();
+    let order = -chain_probability.ln();
+    let whereto = target.map(|t| t.nats + t.origin_nats);
+    let joint = joint(tool, order, whereto, volume.map(|v| v.nats), step.side_effect);
     // The chain is judged against "the same tools, order ignored": that the tool is rare, the tool lane has said.
-    let chain = (tool_probability / chain_probability).ln() + 1.0;
-    let joint = step.side_effect.then(|| -chain_probability.ln() + target.map_or(0.0, |t| t.nats));
-    let lanes = [
-        Some(-tool_probability.ln()),
-        target.map(|t| t.nats),
-        Some(chain.max(0.0)),
-        volume.map(|v| v.nats),
-        joint,
-    ];
-    let raw = RawScores { lanes, target, volume, tool_probability, chain_probability };
-    let class = event_class(step.side_effect, sessions);
+    let chain = (order - tool + 1.0).max(0.0);
+    let raw = [Some(tool), target.map(|t| t.nats), Some(chain), volume.map(|v| v.nats), Some(joint)];
     let mut nats = [None; Lane::EVENT];
-    for ((nats, lane), score) in nats.iter_mut().zip(Lane::ALL).zip(lanes) {
-        *nats = score.map(|s| tenant.event_surprise(lane, class, s));
+    for ((nats, lane), score) in nats.iter_mut().zip(Lane::ALL).zip(raw) {
+        *nats = score.map(|s| tenant.event_surprise(lane, step.side_effect, sessions, s).min(MAX_NATS));
     }
-    let statistic = fused(&nats);
-    Scores { raw, class, nats, statistic, score: tenant.fused_surprise(class, statistic) }
+    Scores { raw, nats, target, volume, chain_probability }
 }
 
-/// A truncated Fisher sum: what each lane finds beyond one nat. Its law is learned, not assumed, so dependence between
-/// lanes costs nothing.
-fn fused(nats: &[Option<f64>; Lane::EVENT]) -> f64 {
-    nats.iter().flatten().map(|n| (n - 1.0).max(0.0)).sum()
+/// The joint score of one call, in nats.
+///
+/// ```text
+/// w ((tool + order)/2 + 2 target) + max(0, volume - 7)       w = 1 for a side effect, .2 for a read or a failed call
+/// ```
+/// `tool` and `order` are `-ln P` of the same tool without and with the tools before it: their mean is the surprise under
+/// the geometric mean of the two models, so that neither a sparse chain nor a flat one decides alone. `target` includes
+/// where the target came from. The law of the sum is learned, not assumed, so dependence between the parts costs nothing.
+fn joint(tool: f64, order: f64, target: Option<f64>, volume: Option<f64>, side_effect: bool) -> f64 {
+    let weight = if side_effect { 1.0 } else { READ_WEIGHT };
+    let call = f64::midpoint(tool, order) + TARGET_WEIGHT * target.unwrap_or(0.0);
+    weight * call + (volume.unwrap_or(0.0) - VOLUME_FREE).max(0.0)
 }
 
 /// E-values of one event's lanes.

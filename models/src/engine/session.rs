@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Step, TargetKeys};
-use crate::calibration::Lane;
 use super::Phase;
 use super::explain::Notable;
+use crate::baseline::{Step, TargetKeys};
+use crate::calibration::Lane;
 use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 use crate::fingerprint::mix;
@@ -27,7 +27,7 @@ pub(super) struct Session {
     /// Events of this block.
     pub block: u32,
     pub previous: [u64; 2],
-    /// Evidence lanes fed by events: `R = (R + 1) f(p)`.
+    /// Evidence lanes fed by events: `R = max(R, 1) f(p)`.
     lanes: [f32; Lane::EVENT],
     /// Running maximum of `ln R` (and of the level's surprise).
     pub best: [f32; Lane::COUNT],
@@ -103,7 +103,7 @@ impl Session {
         let mut grown = false;
         for ((lane, best), e) in self.lanes.iter_mut().zip(&mut self.best).zip(e_values) {
             let Some(e) = e else { continue };
-            *lane = ((f64::from(*lane) + 1.0) * e).min(1e30) as f32;
+            *lane = (f64::from(*lane).max(1.0) * e).min(1e30) as f32;
             let ln = lane.ln();
             if ln > *best {
                 *best = ln;
@@ -121,12 +121,6 @@ impl Session {
             *best = best.max(value as f32);
             grown
         })
-    }
-
-    /// Share of each event lane in the evidence gathered, summing to 1.
-    pub(super) fn shares(&self) -> [f64; Lane::EVENT] {
-        let sum: f64 = self.lanes.iter().map(|r| f64::from(*r)).sum();
-        self.lanes.map(|r| if sum > 0.0 { f64::from(r) / sum } else { 0.0 })
     }
 
     /// Takes the step into the session's history; `step.targets` must be empty and is set here.

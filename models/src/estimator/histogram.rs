@@ -18,6 +18,9 @@ pub struct TailTable {
     nats: Vec<f32>,
     n: f64,
     cap: f64,
+    /// From which bin on values between bins are interpolated. Below it a score shares its bin's value: its ties count
+    /// as at least as strange, which is what makes a rank valid.
+    smooth_from: usize,
 }
 
 /// How a score maps to a bin: `(score - low) / width`, clamped.
@@ -33,7 +36,7 @@ pub struct Bins {
 
 impl Bins {
     /// Surprise of one event, in nats.
-    pub const EVENT: Bins = Bins { low: 0.0, width: 0.25, count: 120 };
+    pub const EVENT: Bins = Bins { low: 0.0, width: 0.25, count: 240 };
     /// Standardised lane maximum of a session.
     pub const LANE: Bins = Bins { low: -5.0, width: 0.125, count: 400 };
     /// Fused statistic of a session, in nats.
@@ -51,11 +54,11 @@ impl Bins {
 
 /// Pseudo-scores with tail `e^-s` that an event table starts from.
 const NOMINAL: f64 = 50.0;
+/// Sessions from which a tail is extrapolated at all.
+const EXTRAPOLATED_FROM: f64 = 200.0;
 /// Scores that must lie above before the empirical tail is believed: events, sessions.
 const BELIEVED_EVENTS: f64 = 5.0;
 const BELIEVED_SESSIONS: f64 = 10.0;
-/// How far beyond the data a session's tail may be extrapolated, in nats.
-pub const EXTRAPOLATED_NATS: f64 = 4.0;
 
 impl ScoreCounts {
     /// No scores yet.
@@ -106,14 +109,16 @@ impl ScoreCounts {
     /// The table of event scores: mid-p shrunk to the nominal tail, then the nominal slope.
     ///
     /// ```text
-    /// u(b) = (above + h_b/2 + 50 e^-s_b) / (n + 50)       from fewer than 5 above:  u(b+1) = u(b) e^-width
+    /// u(b) = (above + h_b/2 + 50 e^-(s_b/scale)) / (n + 50)      from fewer than 5 above: u(b+1) = u(b) e^-(width/scale)
     /// ```
-    pub fn event_tail(&self, bins: Bins) -> TailTable {
+    /// `scale` says how many nats of the score make one nat of surprise as long as nothing is known.
+    pub fn event_tail(&self, bins: Bins, scale: f64) -> TailTable {
+        let step = bins.width / scale;
         let mut nats = vec![0.0_f32; self.bins.len()];
         let (mut above, mut believed) = (0.0, 0);
         for (b, h) in self.bins.iter().enumerate().rev() {
             let half = f64::from(*h) / 2.0;
-            let u = (above + half + NOMINAL * (-(b as f64) * bins.width).exp()) / (self.n + NOMINAL);
+            let u = (above + half + NOMINAL * (-(b as f64) * step).exp()) / (self.n + NOMINAL);
             if let Some(slot) = nats.get_mut(b) {
                 *slot = -(u.min(1.0).ln()) as f32;
             }
@@ -122,17 +127,17 @@ impl ScoreCounts {
             }
             above += f64::from(*h);
         }
-        extend(&mut nats, believed, bins.width);
-        TailTable { nats, n: self.n, cap: f64::INFINITY }
+        extend(&mut nats, believed, step);
+        TailTable { nats, n: self.n, cap: f64::INFINITY, smooth_from: 0 }
     }
 
     /// The table of session scores: the conformal rank, then an exponential tail with the mean excess of the top 1 %.
     ///
     /// ```text
-    /// p(b) = (1 + #scores >= b) / (1 + n)      beyond the 10 largest: slope 1/excess, at most ln(n+1) + 4 nats
+    /// p(b) = (1 + #scores >= b) / (1 + n)      beyond the 10 largest: slope 1/excess, at most ln(n+1) + `beyond` nats
     /// ```
     /// Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, chapter 8; Laxhammar, Falkman, 2015.
-    pub fn session_tail(&self, bins: Bins) -> TailTable {
+    pub fn session_tail(&self, bins: Bins, beyond: f64) -> TailTable {
         let mut nats = vec![0.0_f32; self.bins.len()];
         let (mut above, mut weighted, mut believed) = (0.0, 0.0, 0);
         let mut excess = None;
@@ -150,7 +155,9 @@ impl ScoreCounts {
             }
         }
         extend(&mut nats, believed, bins.width / excess.unwrap_or(1.0));
-        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + EXTRAPOLATED_NATS }
+        let highest = self.bins.iter().rposition(|h| *h > 0.0).map_or(0, |b| b + 1);
+        let beyond = if self.n >= EXTRAPOLATED_FROM { beyond } else { 0.0 };
+        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + beyond, smooth_from: highest }
     }
 }
 
@@ -163,10 +170,11 @@ fn extend(nats: &mut [f32], from: usize, step: f64) {
 }
 
 impl TailTable {
-    /// `-ln p` of a score, interpolated between bins so that the order of scores survives. O(1).
+    /// `-ln p` of a score. Event scores are interpolated between bins, so that their order survives; ranks are not. O(1).
     pub fn surprise(&self, bins: Bins, score: f64) -> f64 {
         let place = bins.place(score);
-        let (b, part) = (place as usize, place.fract());
+        let b = place as usize;
+        let part = if b >= self.smooth_from { place.fract() } else { 0.0 };
         let here = self.nats.get(b).copied().map_or(0.0, f64::from);
         let next = self.nats.get(b + 1).copied().map_or(here, f64::from);
         (here + (next - here) * part).clamp(0.0, self.cap)
@@ -198,14 +206,14 @@ mod tests {
                 counts.push(Bins::SESSION, score);
             }
         }
-        let table = counts.session_tail(Bins::SESSION);
+        let table = counts.session_tail(Bins::SESSION, 4.0);
         assert!(((-table.surprise(Bins::SESSION, 3.5)).exp() - 11.0 / 41.0).abs() < 1e-6);
         assert!(table.surprise(Bins::SESSION, 5.0) > table.surprise(Bins::SESSION, 4.0));
     }
 
     #[test]
     fn an_empty_event_table_is_the_nominal_tail() {
-        let table = ScoreCounts::new(Bins::EVENT).event_tail(Bins::EVENT);
+        let table = ScoreCounts::new(Bins::EVENT).event_tail(Bins::EVENT, 1.0);
         for score in [0.0, 1.0, 2.5, 10.0] {
             assert!((table.surprise(Bins::EVENT, score) - score).abs() < 1e-4);
         }
@@ -218,7 +226,7 @@ mod tests {
             let mut counts = ScoreCounts::new(Bins::EVENT);
             scores.iter().for_each(|s| counts.push(Bins::EVENT, *s));
             let (low, high) = (a.min(b), a.max(b));
-            for table in [counts.event_tail(Bins::EVENT), counts.session_tail(Bins::EVENT)] {
+            for table in [counts.event_tail(Bins::EVENT, 1.0), counts.session_tail(Bins::EVENT, 4.0)] {
                 prop_assert!(table.surprise(Bins::EVENT, low) <= table.surprise(Bins::EVENT, high) + 1e-6);
             }
         }

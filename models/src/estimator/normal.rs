@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn wallace_is_close_to_the_exact_tail() {
         // model-notes, section 4
-        for (t, nu, want, digits) in [(2.0, 5.0, 0.05107, 1e-5), (6.0, 30.0, 7.05e-7, 1e-9), (4.0, 3.0, f64::NAN, 0.0)] {
+        for (t, nu, want, digits) in [(2.0, 5.0, 0.05107, 1e-5), (6.0, 30.0, 7.05e-7, 1e-9), (4.0, 3.0, f64::NAN, 0.0)]
+        {
             let got = upper_tail(t, nu);
             let exact = StudentsT::new(0.0, 1.0, nu).unwrap().sf(t);
             assert!(want.is_nan() || (got - want).abs() < digits, "{got} {want}");

@@ -328,10 +328,12 @@ fn identity(text: Option<Text<'_>>, field: &'static str) -> Result<Box<str>, Rej
 }
 
 fn targets(record: Option<TargetRecord<'_>>) -> Result<Vec<Box<str>>, Rejection> {
-    let texts: Vec<Text<'_>> = match &record {
+    let joined;
+    let texts: Vec<Text<'_>> = match record {
         None => return Ok(Vec::new()),
-        Some(TargetRecord::Many(texts)) => texts.clone(),
-        Some(TargetRecord::One(Text(joined))) => {
+        Some(TargetRecord::Many(texts)) => texts,
+        Some(TargetRecord::One(Text(text))) => {
+            joined = text;
             joined.split(',').filter(|part| !is_overflow_mark(part)).map(Text::from).collect()
         }
     };

@@ -1,0 +1,115 @@
+//! Events per second through decode and engine on one thread, and memory per identity, by number of identities.
+//!
+//! Prints one table; the ratios within it are what counts on a shared machine. `make bench` runs it in release mode.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark talks to a terminal and stops on any fault")]
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use models::config::EngineConfig;
+use models::engine::{Engine, Input, Phase, Trust};
+use models::event::{Timestamp, decode};
+
+/// Why each shape is there.
+const SHAPES: [Shape; 4] = [
+    Shape { identities: 1_000, events_each: 1_500, why: "mature baselines, state in cache" },
+    Shape { identities: 100_000, events_each: 20, why: "the first mark: a large fleet, state in memory" },
+    Shape { identities: 1_000_000, events_each: 4, why: "a flood of identities, mostly young" },
+    Shape { identities: 200, events_each: 10_000, why: "full tables: the most bytes a baseline takes" },
+];
+/// Events made, decoded and handled at a time.
+const CHUNK: usize = 50_000;
+
+struct Shape {
+    identities: u64,
+    events_each: u64,
+    why: &'static str,
+}
+
+/// A small fast stream of numbers (SplitMix64), so that making events costs little beside handling them.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+fn line(out: &mut String, shape: &Shape, number: u64, calls: &mut [u32], dice: &mut Dice) {
+    let identity = dice.next() % shape.identities;
+    let call = &mut calls[usize::try_from(identity).unwrap()];
+    *call += 1;
+    let session = *call / 8;
+    // Eight tools of which an identity prefers some, in an order with a habit; targets from its own pool.
+    let tool = (u64::from(*call % 8) + identity + dice.next() % 2) % 8;
+    let target = identity * 50 + dice.next() % (20 + u64::from(*call) / 40);
+    let action = if tool < 5 { "read" } else { "write" };
+    let time = Timestamp::from_millis(1_772_409_600_000 + i64::try_from(number).unwrap());
+    out.clear();
+    write!(
+        out,
+        r#"{{"id":"{number}","time":"{time}","identity":"spiffe://acme.example/team-{}/agent-{identity}","session":"{identity}-{session}","task":"task-{}","tool":"tool.{tool}","server":"mcp://crm-eu1","action":"{action}","target":"crm://accounts/{target}","bytes_in":{},"bytes_out":{},"outcome":"success","credential":{{"id":"tok-{identity}-{session}","issuer":"https://idp.acme.example","scopes":["crm.read","crm.write"],"expires_at":"2026-12-31T00:00:00Z"}}}}"#,
+        identity % 50,
+        session % 3,
+        200 + dice.next() % 300,
+        1000 + dice.next() % 4000,
+    )
+    .unwrap();
+}
+
+fn main() {
+    // `cargo test --benches` would run the full measurement: it asks for one pass only.
+    let quick = std::env::args().any(|a| a == "--test");
+    println!(
+        "| identities | events each | decode, events/s | engine, events/s | both, events/s | bytes an identity | why |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for shape in &SHAPES {
+        let total = if quick { 1_000 } else { shape.identities * shape.events_each };
+        let mut engine = Engine::new(EngineConfig::default().check().unwrap());
+        let mut dice = Dice(7);
+        let mut calls = vec![0_u32; usize::try_from(shape.identities).unwrap()];
+        let (mut decoding, mut handling) = (Duration::ZERO, Duration::ZERO);
+        let (mut lines, mut out, mut number, mut measured) = (Vec::new(), Vec::new(), 0, 0);
+        while number < total {
+            let size = CHUNK.min(usize::try_from(total - number).unwrap());
+            lines.resize_with(size, String::new);
+            for text in &mut lines {
+                line(text, shape, number, &mut calls, &mut dice);
+                number += 1;
+            }
+            let start = Instant::now();
+            let events: Vec<_> = lines.iter().map(|l| decode(l.as_bytes()).unwrap().event).collect();
+            let decoded = start.elapsed();
+            let start = Instant::now();
+            for event in &events {
+                engine
+                    .handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
+                out.clear();
+            }
+            // The second half only: by then every identity is known and tables have their size.
+            if number > total / 2 {
+                measured += size;
+                decoding += decoded;
+                handling += start.elapsed();
+            }
+        }
+        engine.publish(&mut out);
+        let view = engine.view();
+        let rate = |time: Duration| measured as f64 / time.as_secs_f64();
+        println!(
+            "| {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} |",
+            shape.identities,
+            shape.events_each,
+            rate(decoding),
+            rate(handling),
+            rate(decoding + handling),
+            view.bytes as f64 / view.identities as f64,
+            shape.why
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! One event of one identity: session, score, evidence, and whether that is too much for the budget.
+
+use super::Phase;
+use super::explain::Explainer;
+use super::names::Names;
+use super::scoring;
+use super::session::{Session, session_key};
+use super::shard::{Alarm, Assessed, World, unscored};
+use super::state::{IdentityState, LIVE_SESSIONS};
+use crate::assessment::{Assessment, Decision, Outcome};
+use crate::baseline::{Step, TargetKeys};
+use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
+use crate::estimator::calibrator::e_value;
+use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
+use crate::fingerprint::Kind;
+
+/// Score (nats) from which an event is kept for an alert that may come: one in twenty.
+pub(super) const NOTABLE_NATS: f64 = 3.0;
+/// Session evidence (nats) from which a lesson waits: p < .05.
+pub(super) const WAIT_NATS: f64 = 2.996;
+/// Sessions that ranks are taken among before they may keep anything from being learned, or revoke.
+pub(super) const GATE_RANKS: f64 = 200.0;
+/// Share of the budget spent on single sessions; the rest goes to evidence across sessions.
+pub(super) const SINGLE: f64 = 0.7;
+
+/// One identity with everything that handling it needs.
+pub(super) struct Handling<'a> {
+    pub world: &'a World<'a>,
+    pub names: &'a mut Names,
+    pub pending: &'a mut Pending,
+    pub state: &'a mut IdentityState,
+}
+
+impl Handling<'_> {
+    pub(super) fn tenant(&self) -> &TenantModel {
+        self.world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(self.world.nobody)
+    }
+
+    pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
+        let at = self.session(event, time);
+        let world = self.world;
+        let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
+        let group = tenant.group(self.state.group);
+        let action = self.action(event);
+        let (step, targets) = self.step(event, action, at);
+
+        let state = &mut *self.state;
+        let sessions = state.history.sessions;
+        let Some(session) = state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
+        session.last = session.last.max(time);
+        session.phase = phase;
+        let scores = scoring::score(&state.baseline, session, &step, &targets, sessions, tenant, group);
+
+        // Evidence: quiet events leave every maximum where it was, and then the rank needs no second look.
+        let mut grown = session.accumulate(scoring::e_values(&scores));
+        session.bytes += event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
+        if let Some(level) = scoring::level(session, &state.history) {
+            grown |= session.raise(Lane::Level, level);
+        }
+        if grown {
+            let statistic = scoring::session_statistic(session, &state.history, tenant) as f32;
+            session.statistic = session.statistic.max(statistic);
+            let class = maturity_class(sessions);
+            let evidence = tenant.session_surprise(class, f64::from(session.statistic)) as f32;
+            session.evidence = session.evidence.max(evidence);
+        }
+        let evidence = f64::from(session.evidence);
+
+        let budget = world.config.settings().budget;
+        let per_session = 1.0 / tenant.sessions_per_identity_day();
+        let alert_level = budget.false_alerts_per_1000_identity_days / 1e3 * per_session;
+        let revoke_level = budget.false_revocations_per_million_identity_days / 1e6 * per_session;
+        let [across_alert, across_revoke] = state.across;
+        let crosses = |level: f64, across: f64| {
+            evidence >= -(SINGLE * level).min(1.0).ln() || (across + (1.0 - SINGLE) * level) * e_value(evidence) >= 1.0
+        };
+        let alarms = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
+        let ranked_among = tenant.ranked_among(maturity_class(sessions));
+        let mature = sessions >= world.config.settings().mature_sessions && ranked_among >= GATE_RANKS;
+        let revocable = alarms && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
+
+        let culprit = alarms && (!session.alarmed || scores.score() >= NOTABLE_NATS);
+        if culprit || (scores.score() >= NOTABLE_NATS && session.would_keep(scores.score())) {
+            let explainer = Explainer {
+                event,
+                action,
+                step: &step,
+                scores: &scores,
+                baseline: &state.baseline,
+                group,
+                names: self.names,
+            };
+            session.keep(explainer.notable(time));
+        }
+        let opened_now = alarms && !session.alarmed;
+        session.alarmed |= alarms;
+        session.push(step, &targets);
+        session.events += 1;
+        session.block += 1;
+        let session_name = session.name.clone();
+        let learned = !session.alarmed && evidence < WAIT_NATS;
+
+        let day = time.as_seconds().div_euclid(86_400);
+        let first_of_day = day > state.day;
+        state.day = state.day.max(day);
+        if phase != Phase::Frozen {
+            let pending = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
+            pending.note(scores.raw, step.side_effect, sessions);
+            pending.identity_days += u64::from(first_of_day);
+        }
+        state.events += 1;
+        state.last_seen = state.last_seen.max(time);
+        let mut alert = None;
+        let mut alarm = None;
+        if alarms {
+            let opened = self.extend_episode(at, event, time, &scores, opened_now, ranked_among);
+            alert = self.state.episode.as_ref().map(|e| e.alert.id.clone());
+            alarm = Some(Alarm { index, opened, revocable, mature });
+        }
+        self.cut_long(at);
+        let assessment = Assessment {
+            outcome: Outcome::Scored,
+            session: session_name,
+            score: scores.score(),
+            p: (-scores.score()).exp(),
+            dimensions: scores.dimensions(),
+            evidence,
+            history_sessions: sessions,
+            decision: Decision::None,
+            alert,
+            learned,
+        };
+        Assessed { assessment, alarm, first_of_day }
+    }
+
+    /// The live session of the event; started if need be.
+    fn session(&mut self, event: &Event, time: Timestamp) -> usize {
+        let state = &mut *self.state;
+        let unnamed = self.world.fingerprinter.of(Kind::Session, &[]);
+        let named = event.session.as_deref().map(|s| self.world.fingerprinter.of(Kind::Session, &[s]));
+        let key = session_key(state.fingerprint, named.unwrap_or(unnamed));
+        if let Some(at) = state.live.iter().position(|s| s.key == key) {
+            return at;
+        }
+        if state.live.len() >= LIVE_SESSIONS {
+            let oldest = state.live.iter().enumerate().min_by_key(|(i, s)| (s.last, *i)).map_or(0, |(i, _)| i);
+            let session = state.live.remove(oldest);
+            self.complete(session);
+        }
+        let name = event.session.clone().unwrap_or_else(|| format!("@{time}").into());
+        if self.state.live.capacity() == 0 {
+            self.state.live.reserve_exact(1);
+        }
+        self.state.live.push(Session::new(key, name, time));
+        self.state.live.len() - 1
+    }
+
+    fn action(&self, event: &Event) -> Action {
+        event.action.unwrap_or_else(|| {
+            let catalogue = &self.world.config.settings().tools;
+            let full = event.server.as_deref().map(|server| format!("{server}/{}", event.tool));
+            full.and_then(|name| catalogue.get(&name))
+                .or_else(|| catalogue.get(&*event.tool))
+                .copied()
+                .unwrap_or(Action::Execute)
+        })
+    }
+
+    fn step(&mut self, event: &Event, action: Action, at: usize) -> (Step, Vec<TargetKeys>) {
+        let f = self.world.fingerprinter;
+        let tool = f.of(Kind::Tool, &[event.server.as_deref().unwrap_or(""), &event.tool, action.as_str()]);
+        self.names.learn(tool, event.server.as_deref(), &event.tool, action);
+        let targets: Vec<TargetKeys> = event.targets.iter().map(|t| TargetKeys::of(f, t)).collect();
+        let ln = |bytes: Option<u64>| bytes.map_or(-1.0, |b| (b as f64).ln_1p() as f32);
+        let step = Step {
+            tool,
+            task: event.task.as_deref().map_or(0, |t| f.of(Kind::Task, &[t])),
+            previous: self.state.live.get(at).map_or([Step::START; 2], |s| s.previous),
+            ln_bytes: [ln(event.bytes_in), ln(event.bytes_out)],
+            targets: (0, 0),
+            side_effect: action.is_side_effect() && event.outcome == ActionOutcome::Success,
+            injected: event.target_origin.map(|origin| origin == TargetOrigin::ToolResult),
+        };
+        (step, targets)
+    }
+}

@@ -1,0 +1,162 @@
+//! What is learned, and when: a completed session is ranked first, and teaches only if it was not suspicious.
+//!
+//! Two kinds of state (`model-notes`, section 9): calibration learns from every session, alarmed ones too, else the
+//! threshold would ratchet down; membership (tools, targets, chains, volumes) learns from calm sessions, from odd ones
+//! after a day without an alarm, and from alarmed ones only after a verdict.
+
+use std::time::Duration;
+
+use super::Output;
+use super::Phase;
+use super::handling::{GATE_RANKS, Handling, SINGLE, WAIT_NATS};
+use super::scoring;
+use super::session::{BLOCK_EVENTS, Lesson, Session};
+use super::state::{WAITING_SESSIONS, Waiting};
+use crate::alert::AlertId;
+use crate::calibration::{Lane, SessionRecord, maturity_class};
+use crate::decision::Verdict;
+use crate::estimator::calibrator::e_value;
+use crate::event::Timestamp;
+use crate::peers::group_of;
+
+/// Session evidence (nats) from which only a verdict admits a lesson: p < .001.
+const VERDICT_NATS: f64 = 6.908;
+/// How long a lesson waits before time clears it.
+const CLEARED_AFTER: Duration = Duration::from_hours(24);
+/// Events after which a calm long session teaches what it has so far, within a block.
+const LESSON_EVENTS: usize = 64;
+
+impl Handling<'_> {
+    /// Cuts a long session into blocks, and lets a calm one teach on the way.
+    pub(super) fn cut_long(&mut self, at: usize) {
+        let Some(session) = self.state.live.get_mut(at) else { return };
+        if session.block >= BLOCK_EVENTS {
+            let done = session.clone();
+            session.next_block();
+            self.complete(done);
+        } else if session.lesson_len() >= LESSON_EVENTS && !session.alarmed && f64::from(session.evidence) < WAIT_NATS {
+            let lesson = session.take_lesson();
+            if session.phase != Phase::Frozen {
+                self.teach(&lesson);
+            }
+        }
+    }
+
+    pub(super) fn complete_idle(&mut self, now: Timestamp, out: &mut Vec<Output>) -> bool {
+        let before = now.saturating_sub(self.world.config.settings().session_gap.0);
+        let mut changed = false;
+        while let Some(at) = self.state.live.iter().position(|s| s.last < before) {
+            let session = self.state.live.remove(at);
+            self.complete(session);
+            changed = true;
+        }
+        changed |= self.close_episode(before, out);
+        changed | self.clear_waiting(now)
+    }
+
+    pub(super) fn complete_all(&mut self, out: &mut Vec<Output>) -> bool {
+        let sessions = std::mem::take(&mut self.state.live);
+        let changed = !sessions.is_empty();
+        for session in sessions {
+            self.complete(session);
+        }
+        changed | self.close_episode(Timestamp::MAX, out)
+    }
+
+    /// Ranks the session among past ones and decides what is learned from it.
+    pub(super) fn complete(&mut self, mut session: Session) {
+        if session.phase == Phase::Frozen || session.block == 0 {
+            return;
+        }
+        let tenant = self.tenant();
+        let record = SessionRecord {
+            class: maturity_class(self.state.history.sessions) as u8,
+            raw: session.best,
+            standard: scoring::standardised(&session, &self.state.history, tenant).map(|z| z as f32),
+            statistic: session.statistic,
+        };
+        let ranked = tenant.ranked_among(usize::from(record.class)) >= GATE_RANKS;
+        let evidence = f64::from(session.evidence);
+        let budget = self.world.config.settings().budget;
+        let per_session = (1.0 - SINGLE) / tenant.sessions_per_identity_day();
+        let injected = [
+            budget.false_alerts_per_1000_identity_days / 1e3 * per_session,
+            budget.false_revocations_per_million_identity_days / 1e6 * per_session,
+        ];
+        // The budget theorem (model-notes, section 6): what is injected bounds the expected number of alarms; an alarm
+        // resets. The two tiers accumulate apart.
+        for (across, injected) in self.state.across.iter_mut().zip(injected) {
+            *across = if session.alarmed { 0.0 } else { ((*across + injected) * e_value(evidence)).min(1.0) };
+        }
+        // Calibration learns from every session, alarmed ones too: else the threshold would ratchet down.
+        self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
+        self.state.history.learn(&record, session.bytes);
+        self.decay(session.last);
+        let lesson = session.take_lesson();
+        if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
+            self.teach(&lesson);
+            return;
+        }
+        let only_verdict = session.alarmed || evidence >= VERDICT_NATS;
+        let alert = self.state.episode.as_ref().filter(|_| session.alarmed).map(|e| e.alert.id.clone());
+        if self.state.waiting.len() >= WAITING_SESSIONS {
+            self.state.waiting.remove(0);
+        }
+        self.state.waiting.push(Waiting { since: session.last, alert, only_verdict, lesson });
+    }
+
+    /// Lessons that were odd, but not odd enough for a verdict, are learned once a day has passed without an alarm.
+    fn clear_waiting(&mut self, now: Timestamp) -> bool {
+        if self.state.episode.is_some() {
+            return false;
+        }
+        let before = now.saturating_sub(CLEARED_AFTER);
+        let cleared = |w: &Waiting| !w.only_verdict && w.since < before;
+        let mut changed = false;
+        while let Some(at) = self.state.waiting.iter().position(cleared) {
+            let waiting = self.state.waiting.remove(at);
+            self.teach(&waiting.lesson);
+            changed = true;
+        }
+        changed
+    }
+
+    pub(super) fn settle(&mut self, alert: &AlertId, verdict: Verdict) {
+        while let Some(at) = self.state.waiting.iter().position(|w| w.alert.as_ref() == Some(alert)) {
+            let waiting = self.state.waiting.remove(at);
+            if verdict != Verdict::True {
+                self.teach(&waiting.lesson);
+            }
+        }
+        // The episode may still run: its sessions then complete under the verdict.
+        let state = &mut *self.state;
+        let open = state.episode.as_ref().is_some_and(|e| e.alert.id == *alert);
+        if open && verdict != Verdict::True {
+            for session in &mut state.live {
+                session.alarmed = false;
+                session.evidence = 0.0;
+                session.statistic = 0.0;
+                session.best = [0.0; Lane::COUNT];
+            }
+        }
+    }
+
+    fn teach(&mut self, lesson: &Lesson) {
+        let state = &mut *self.state;
+        let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
+        let news = tenant.group(state.group, group_of(&state.identity));
+        for (step, targets) in lesson.iter() {
+            state.baseline.learn(step, targets, news);
+        }
+    }
+
+    /// Forgets with the configured half-life: eagerly, but only when an eighth of it has passed.
+    fn decay(&mut self, now: Timestamp) {
+        let half_life = self.world.config.settings().half_life.0.as_secs_f64();
+        let passed = now.seconds_since(self.state.decayed);
+        if passed > half_life / 8.0 {
+            self.state.baseline.decay((-passed / half_life).exp2());
+            self.state.decayed = now;
+        }
+    }
+}

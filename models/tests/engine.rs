@@ -1,0 +1,505 @@
+//! The engine as its drivers see it: stories and laws on small, regular traffic.
+
+use models::alert::{Alert, AlertKind};
+use models::assessment::{Assessment, Decision, Outcome};
+use models::config::{BrakeConfig, Budget, EngineConfig, Span};
+use models::decision::{Mode, Revocation, RevocationSubject, Verdict, Withheld};
+use models::dimension::Dimension;
+use models::engine::{Engine, Input, Output, Phase, RestoreError, Trust};
+use models::event::{Event, Timestamp, decode};
+use proptest::prelude::*;
+
+/// 2026-03-02, a Monday, in seconds.
+const START: i64 = 1_772_409_600;
+const AGENTS: usize = 12;
+const DAYS: i64 = 14;
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        // Generous, so that some thousand sessions are history enough to promise it.
+        budget: Budget {
+            false_alerts_per_1000_identity_days: 50.0,
+            false_revocations_per_million_identity_days: 20_000.0,
+        },
+        mode: Mode::Enforce,
+        brake: BrakeConfig { identities: 2, share: 0.0, window: Span::seconds(600) },
+        ..EngineConfig::default()
+    }
+}
+
+fn engine(config: EngineConfig) -> Engine {
+    Engine::new(config.check().unwrap())
+}
+
+/// A small reproducible stream of numbers (Knuth's MMIX constants).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+struct Call<'a> {
+    agent: usize,
+    tenant: &'a str,
+    session: &'a str,
+    second: i64,
+    tool: &'a str,
+    action: &'a str,
+    target: &'a str,
+    bytes: u64,
+}
+
+impl Call<'_> {
+    fn event(&self) -> Event {
+        let Call { agent, tenant, session, second, tool, action, target, bytes } = self;
+        let time = Timestamp::from_seconds(START + second);
+        let expires = Timestamp::from_seconds(START + second + 3600);
+        let raw = format!(
+            r#"{{"id":"{session}-{second}-{tool}","time":"{time}","tenant":"{tenant}","identity":"spiffe://acme.example/bots/bot-{agent}",
+            "session":"{session}","task":"daily","tool":"{tool}","action":"{action}","target":"{target}","bytes_in":{bytes},"bytes_out":{},
+            "credential":{{"id":"tok-{session}","issuer":"https://idp.example","scopes":["crm.read"],"expires_at":"{expires}"}}}}"#,
+            bytes * 3
+        );
+        decode(raw.as_bytes()).unwrap().event
+    }
+}
+
+/// One ordinary session: look up two or three accounts, note something, mail a known colleague.
+fn session(tenant: &str, agent: usize, number: i64, dice: &mut Dice) -> Vec<Event> {
+    let name = format!("{tenant}-{agent}-{number}");
+    let start = number * 7200 + agent as i64 * 60;
+    let mut events = Vec::new();
+    let mut call = |tool: &str, action: &str, target: &str, bytes| {
+        let second = start + events.len() as i64 * 20;
+        events.push(Call { agent, tenant, session: &name, second, tool, action, target, bytes }.event());
+    };
+    for _ in 0..2 + dice.below(2) {
+        let target = format!("crm://accounts/{}", dice.below(400));
+        call("crm.lookup", "read", &target, 200 + dice.below(100));
+    }
+    call("notes.append", "write", &format!("notes://{agent}/today"), 300 + dice.below(200));
+    let target = format!("mailto:colleague{}@acme.example", dice.below(3));
+    call("mail.send", "execute", &target, 1000 + dice.below(500));
+    events
+}
+
+fn history(tenant: &str, agents: usize, days: i64) -> Vec<Event> {
+    let mut dice = Dice(7);
+    let mut events: Vec<Event> = (0..days * 12)
+        .flat_map(|number| (0..agents).map(move |agent| (number, agent)))
+        .flat_map(|(number, agent)| session(tenant, agent, number, &mut dice))
+        .collect();
+    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+    events
+}
+
+/// What a hijacked agent does: reads on, then sends a lot to an address nobody knows.
+fn hijack(agent: usize, number: i64) -> Vec<Event> {
+    let name = format!("hijack-{agent}-{number}");
+    let mut dice = Dice(99);
+    let mut events = session("default", agent, number, &mut dice);
+    for event in &mut events {
+        event.session = Some(name.as_str().into());
+        event.id = format!("{name}-{}", event.id).into();
+        if let Some(credential) = &mut event.credential {
+            credential.id = format!("tok-{name}").into();
+        }
+    }
+    for (i, (tool, action, target)) in [
+        ("mail.forward_all", "execute", "mailto:drop@evil.example"),
+        ("mail.send", "execute", "mailto:drop@evil.example"),
+        ("vault.export", "admin", "vault://secrets/all"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let second = number * 7200 + agent as i64 * 60 + 200 + i as i64 * 10;
+        events.push(
+            Call { agent, tenant: "default", session: &name, second, tool, action, target, bytes: 5_000_000 }.event(),
+        );
+    }
+    events
+}
+
+#[derive(Default, Clone, PartialEq, Debug)]
+struct Seen {
+    assessed: Vec<Assessment>,
+    alerts: Vec<Alert>,
+    revocations: Vec<Revocation>,
+}
+
+impl Seen {
+    fn take(&mut self, out: &mut Vec<Output>) {
+        for output in out.drain(..) {
+            match output {
+                Output::Assessed(assessment) => self.assessed.push(assessment),
+                Output::Alert(alert) => self.alerts.push(*alert),
+                Output::Revocation(revocation) => self.revocations.push(*revocation),
+            }
+        }
+    }
+
+    fn last(&self) -> &Assessment {
+        self.assessed.last().unwrap()
+    }
+}
+
+fn feed(engine: &mut Engine, events: &[Event], phase: Phase) -> Seen {
+    feed_from(engine, events, phase, Trust::Revoke, None)
+}
+
+fn feed_from(engine: &mut Engine, events: &[Event], phase: Phase, trust: Trust, arrival: Option<Timestamp>) -> Seen {
+    let (mut seen, mut out) = (Seen::default(), Vec::new());
+    for event in events {
+        engine.handle(Input::Event { event, trust, arrival, phase }, &mut out);
+        seen.take(&mut out);
+    }
+    seen
+}
+
+/// An engine that has learned a fortnight.
+fn learned(config: EngineConfig) -> Engine {
+    let mut engine = engine(config);
+    feed(&mut engine, &history("default", AGENTS, DAYS), Phase::Warmup);
+    engine.publish(&mut Vec::new());
+    engine
+}
+
+/// The first session number after the history.
+const NEXT: i64 = DAYS * 12;
+
+#[test]
+fn a_hijack_is_alerted_explained_and_its_credential_revoked() {
+    let mut engine = learned(config());
+    let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Live);
+    let alert = seen.alerts.last().unwrap();
+    assert_eq!(alert.kind, AlertKind::ScopeDrift);
+    assert!(alert.identity.ends_with("bot-3") && alert.decision == Decision::Revoke, "{alert:#?}");
+    let shares: f64 = alert.contributions.iter().map(|c| c.share).sum();
+    assert!((shares - 1.0).abs() < 1e-9);
+    let target = alert.contributions.iter().find(|c| c.dimension == Dimension::Target).unwrap();
+    assert!(target.actual.contains("`mailto:drop@evil.example`"), "{:#?}", alert.contributions);
+    assert!(target.share > 0.15, "{}", target.share);
+    assert!(alert.events.iter().any(|e| &*e.tool == "mail.forward_all"));
+    // One alert, updated; its id, score and versions never change.
+    assert!(seen.alerts.iter().all(|a| a.id == alert.id && a.score == alert.score && a.p == alert.p));
+    let [revocation] = seen.revocations.as_slice() else { panic!("{:?}", seen.revocations) };
+    assert_eq!(revocation.alert, alert.id);
+    assert!(matches!(&revocation.subject, RevocationSubject::Credential { id, .. } if id.starts_with("tok-hijack-3")));
+}
+
+#[test]
+fn ordinary_sessions_raise_no_alert_within_the_budget() {
+    let mut engine = learned(config());
+    let mut dice = Dice(1234);
+    let mut alerts = 0;
+    for number in NEXT..NEXT + 60 {
+        for agent in 0..AGENTS {
+            let seen = feed(&mut engine, &session("default", agent, number, &mut dice), Phase::Live);
+            alerts += usize::from(!seen.alerts.is_empty());
+            assert!(seen.revocations.is_empty());
+        }
+    }
+    // 60 identity-days at 50 per 1,000 promise 3.
+    assert!(alerts <= 6, "{alerts}");
+}
+
+#[test]
+fn nothing_is_alerted_while_history_is_learned() {
+    let mut engine = learned(config());
+    let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Warmup);
+    assert!(seen.alerts.is_empty() && seen.revocations.is_empty());
+}
+
+#[test]
+fn modes_stop_short_and_say_why() {
+    for (mode, decision, told) in [(Mode::Shadow, Decision::Record, true), (Mode::Warn, Decision::Alert, true)] {
+        let mut engine = learned(EngineConfig { mode, ..config() });
+        let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Live);
+        assert!(seen.revocations.is_empty());
+        assert_eq!(seen.last().decision, decision);
+        assert_eq!(!seen.alerts.is_empty(), told);
+        if mode == Mode::Warn {
+            assert_eq!(seen.alerts.last().unwrap().withheld, Some(Withheld::Policy));
+        }
+    }
+}
+
+#[test]
+fn the_first_policy_rule_that_matches_decides() {
+    let rule = |prefix: &str, mode| models::config::PolicyRule {
+        tenant: None,
+        identity_prefix: Some(prefix.to_owned()),
+        task: None,
+        mode,
+    };
+    let policy =
+        vec![rule("spiffe://acme.example/bots/bot-3", Mode::Warn), rule("spiffe://acme.example/", Mode::Enforce)];
+    let mut engine = learned(EngineConfig { policy, mode: Mode::Shadow, ..config() });
+    assert!(feed(&mut engine, &hijack(3, NEXT), Phase::Live).revocations.is_empty());
+    assert_eq!(feed(&mut engine, &hijack(4, NEXT), Phase::Live).revocations.len(), 1);
+}
+
+#[test]
+fn a_young_identity_is_alerted_but_never_revoked() {
+    let mut engine = learned(EngineConfig { mature_sessions: 100_000, ..config() });
+    let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Live);
+    assert_eq!(seen.alerts.last().unwrap().withheld, Some(Withheld::Immature));
+    assert!(seen.revocations.is_empty());
+}
+
+#[test]
+fn an_observing_source_never_revokes() {
+    let mut engine = learned(config());
+    let seen = feed_from(&mut engine, &hijack(3, NEXT), Phase::Live, Trust::Observe, None);
+    assert_eq!(seen.alerts.last().unwrap().withheld, Some(Withheld::Source));
+    assert!(seen.revocations.is_empty());
+}
+
+#[test]
+fn a_backlog_alerts_but_revokes_nothing() {
+    let mut engine = learned(config());
+    let late = Timestamp::from_seconds(START + (NEXT + 12) * 7200);
+    let seen = feed_from(&mut engine, &hijack(3, NEXT), Phase::Live, Trust::Revoke, Some(late));
+    assert_eq!(seen.alerts.last().unwrap().withheld, Some(Withheld::Stale));
+    assert!(seen.revocations.is_empty());
+}
+
+#[test]
+fn the_brake_opens_when_many_would_be_revoked_and_waits_for_a_person() {
+    let mut engine = learned(config());
+    let mut revoked = Vec::new();
+    for agent in 0..6 {
+        let seen = feed(&mut engine, &hijack(agent, NEXT), Phase::Live);
+        revoked.push(seen.revocations.len());
+        if agent == 2 {
+            assert!(seen.alerts.iter().any(|a| a.kind == AlertKind::BrakeOpened));
+        }
+    }
+    assert_eq!(revoked, [1, 1, 0, 0, 0, 0]);
+    assert!(engine.view().brake_open);
+    engine.handle(Input::ReleaseBrake, &mut Vec::new());
+    assert_eq!(feed(&mut engine, &hijack(7, NEXT), Phase::Live).revocations.len(), 1);
+}
+
+#[test]
+fn a_spent_ledger_alerts_only() {
+    let brake = BrakeConfig { identities: 100, ..config().brake };
+    let budget = Budget { false_revocations_per_million_identity_days: 5_000.0, ..config().budget };
+    let mut engine = learned(EngineConfig { brake, budget, ..config() });
+    let mut seen = Vec::new();
+    for agent in 0..8 {
+        seen.push(feed(&mut engine, &hijack(agent, NEXT), Phase::Live));
+    }
+    let revoked: usize = seen.iter().map(|s| s.revocations.len()).sum();
+    assert_eq!(revoked, 5, "the operator's float");
+    assert_eq!(seen.last().unwrap().alerts.last().unwrap().withheld, Some(Withheld::Ledger));
+}
+
+#[test]
+fn a_revoked_credential_that_is_used_again_is_an_alert_of_its_own() {
+    let mut engine = learned(config());
+    let events = hijack(3, NEXT);
+    feed(&mut engine, &events, Phase::Live);
+    let mut again = events.last().unwrap().clone();
+    again.id = "again".into();
+    again.time = again.time.saturating_add(std::time::Duration::from_mins(2));
+    let seen = feed(&mut engine, &[again], Phase::Live);
+    let used: Vec<_> = seen.alerts.iter().filter(|a| a.kind == AlertKind::RevokedCredentialUsed).collect();
+    assert_eq!(used.len(), 1);
+}
+
+#[test]
+fn what_is_suspicious_is_learned_only_after_a_verdict() {
+    for (verdict, expect_learned) in [(Verdict::True, false), (Verdict::False, true), (Verdict::BenignExpected, true)] {
+        let mut engine = learned(EngineConfig { mode: Mode::Warn, ..config() });
+        let alert = feed(&mut engine, &hijack(3, NEXT), Phase::Live).alerts.last().unwrap().id.clone();
+        let tools = |engine: &Engine| {
+            let view = engine.identity("default", "spiffe://acme.example/bots/bot-3").unwrap();
+            view.tools.iter().any(|t| &*t.name == "vault.export")
+        };
+        // A day later the session is over: it still waits, however long nothing happens.
+        engine.handle(Input::Tick(Timestamp::from_seconds(START + (NEXT + 40) * 7200)), &mut Vec::new());
+        assert!(!tools(&engine));
+        let identity = "spiffe://acme.example/bots/bot-3";
+        engine.handle(Input::Verdict { alert: &alert, tenant: "default", identity, verdict }, &mut Vec::new());
+        assert_eq!(tools(&engine), expect_learned, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_second_delivery_and_a_late_event_change_nothing() {
+    let mut engine = learned(config());
+    let mut dice = Dice(5);
+    let events = session("default", 0, NEXT, &mut dice);
+    feed(&mut engine, &events, Phase::Live);
+    let before = engine.identity("default", "spiffe://acme.example/bots/bot-0");
+    let again = feed(&mut engine, &events, Phase::Live);
+    assert!(again.assessed.iter().all(|a| a.outcome == Outcome::Duplicate));
+    let late = feed(&mut engine, &session("default", 0, NEXT - 10, &mut Dice(8)), Phase::Live);
+    assert!(late.assessed.iter().all(|a| a.outcome == Outcome::Late && a.p == 1.0));
+    assert_eq!(engine.identity("default", "spiffe://acme.example/bots/bot-0"), before);
+}
+
+#[test]
+fn a_frozen_baseline_stays_as_it_is() {
+    let mut engine = learned(config());
+    let known = |engine: &Engine| engine.identity("default", "spiffe://acme.example/bots/bot-3").unwrap().tools;
+    let before = known(&engine);
+    feed(&mut engine, &hijack(3, NEXT), Phase::Frozen);
+    engine.publish(&mut Vec::new());
+    assert_eq!(known(&engine), before);
+}
+
+#[test]
+fn nothing_is_shared_between_tenants() {
+    let mut alone = engine(config());
+    let mut beside = engine(config());
+    let mine = history("mine", 2, 3);
+    let theirs = history("theirs", 6, 3);
+    let mut both: Vec<Event> = mine.iter().chain(&theirs).cloned().collect();
+    both.sort_by_key(|e| e.time);
+    let expected = feed(&mut alone, &mine, Phase::Live);
+    let got = feed(&mut beside, &both, Phase::Live);
+    let of_mine: Vec<_> =
+        both.iter().zip(&got.assessed).filter(|(e, _)| &*e.tenant == "mine").map(|(_, a)| a).collect();
+    assert_eq!(of_mine.len(), expected.assessed.len());
+    for (got, want) in of_mine.into_iter().zip(&expected.assessed) {
+        assert_eq!((got.score, got.evidence), (want.score, want.evidence));
+    }
+}
+
+#[test]
+fn evidence_never_falls_within_a_session() {
+    let mut engine = learned(config());
+    let seen = feed(&mut engine, &hijack(5, NEXT), Phase::Live);
+    assert!(seen.assessed.windows(2).all(|w| w[0].evidence <= w[1].evidence));
+}
+
+#[test]
+fn sessions_without_a_name_are_cut_by_silence() {
+    let mut engine = engine(config());
+    let mut dice = Dice(5);
+    let mut events = session("default", 0, 0, &mut dice);
+    events.extend(session("default", 0, 1, &mut dice));
+    events.iter_mut().for_each(|e| e.session = None);
+    let seen = feed(&mut engine, &events, Phase::Live);
+    let mut names: Vec<_> = seen.assessed.iter().map(|a| a.session.clone()).collect();
+    names.dedup();
+    assert_eq!(names.len(), 2);
+}
+
+#[test]
+fn one_clock_far_ahead_stops_nobody_elses_epochs() {
+    let mut engine = engine(config());
+    let mut events = history("default", 3, 2);
+    let mut rogue = events[0].clone();
+    rogue.identity = "rogue".into();
+    rogue.time = Timestamp::from_seconds(START + 3_000_000_000);
+    events.insert(events.len() / 2, rogue);
+    feed(&mut engine, &events, Phase::Live);
+    let versions = engine.view().snapshot;
+    // Sessions start every other hour, so 48 h have 24 epochs with events.
+    assert!(versions >= 24, "{versions}");
+}
+
+#[test]
+fn memory_of_an_identity_is_bounded_whatever_it_sends() {
+    let mut engine = engine(config());
+    for number in 0..4000_i64 {
+        let name = format!("s{}", number % 50);
+        let tool = format!("tool-{}", number % 700);
+        let target = format!("https://host-{number}.example/a/b");
+        let call = Call {
+            agent: 0,
+            tenant: "default",
+            session: &name,
+            second: number * 30,
+            tool: &tool,
+            action: "write",
+            target: &target,
+            bytes: 10,
+        };
+        feed(&mut engine, &[call.event()], Phase::Live);
+    }
+    engine.publish(&mut Vec::new());
+    let bytes = engine.identity("default", "spiffe://acme.example/bots/bot-0").unwrap().bytes;
+    assert!(bytes <= 64 * 1024, "{bytes}");
+}
+
+#[test]
+fn foreign_or_damaged_state_is_refused_with_a_reason() {
+    let mut engine = learned(config());
+    let blobs = engine.checkpoint().put;
+    let key = EngineConfig { fingerprint_key: "1".repeat(32), ..config() }.check().unwrap();
+    assert_eq!(Engine::restore(key, blobs.clone()).unwrap_err(), RestoreError::Key);
+    let mut damaged = blobs.clone();
+    let at = damaged.iter().position(|(key, _)| key[0] == b'i').unwrap();
+    damaged[at].1.truncate(10);
+    assert!(matches!(Engine::restore(config().check().unwrap(), damaged), Err(RestoreError::Damaged(_))));
+    let headless = blobs.into_iter().filter(|(key, _)| key != b"m");
+    assert!(matches!(Engine::restore(config().check().unwrap(), headless), Err(RestoreError::Damaged(_))));
+}
+
+/// Stored blobs, as a store keeps them.
+#[derive(Default)]
+struct Blobs(std::collections::BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Blobs {
+    fn commit(&mut self, engine: &mut Engine) {
+        let checkpoint = engine.checkpoint();
+        self.0.extend(checkpoint.put);
+        for key in checkpoint.delete {
+            self.0.remove(&key);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    // Checkpoints and restarts at any points change nothing that is said afterwards.
+    #[test]
+    fn a_restart_is_invisible(cuts in prop::collection::btree_set(1_usize..1500, 1..6), crash in 0_usize..4) {
+        let mut events = history("default", 4, 9);
+        events.truncate(1400);
+        events.extend(hijack(1, 120));
+        let expected = feed(&mut engine(config()), &events, Phase::Live);
+        let mut got = Seen::default();
+        let mut engine = engine(config());
+        let mut store = Blobs::default();
+        let mut from = 0;
+        for (i, cut) in cuts.into_iter().map(|c| c.min(events.len())).chain([events.len()]).enumerate() {
+            if cut < from {
+                continue;
+            }
+            let part = feed(&mut engine, &events[from..cut], Phase::Live);
+            store.commit(&mut engine);
+            if i % 4 == crash {
+                // What was handled after the commit and not committed is handled again after the restart.
+                feed(&mut engine, &events[cut..(cut + 7).min(events.len())], Phase::Live);
+                engine = Engine::restore(config().check().unwrap(), store.0.clone()).unwrap();
+            }
+            got.assessed.extend(part.assessed);
+            got.alerts.extend(part.alerts);
+            got.revocations.extend(part.revocations);
+            from = cut;
+        }
+        // Not `prop_assert_eq`: a difference would print megabytes.
+        prop_assert!(got.assessed == expected.assessed, "assessments differ");
+        prop_assert!(got.alerts == expected.alerts, "alerts differ");
+        prop_assert!(got.revocations == expected.revocations, "revocations differ");
+    }
+
+    // The same input gives the same outputs, to the bit.
+    #[test]
+    fn the_engine_is_deterministic(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let events: Vec<Event> = (0..20).flat_map(|n| session("default", n as usize % 3, n, &mut dice)).collect();
+        let once = feed(&mut engine(config()), &events, Phase::Live);
+        prop_assert!(once == feed(&mut engine(config()), &events, Phase::Live));
+    }
+}
