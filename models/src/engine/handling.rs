@@ -14,8 +14,9 @@ use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
 
-/// Score (nats) from which an event is kept for an alert that may come: one in twenty.
-pub(super) const NOTABLE_NATS: f64 = 3.0;
+/// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
+/// as scoring it.
+pub(super) const NOTABLE_NATS: f64 = 4.605;
 /// Session evidence (nats) from which a lesson waits: p < .05.
 pub(super) const WAIT_NATS: f64 = 2.996;
 /// Sessions that ranks are taken among before they may keep anything from being learned, or revoke.
