@@ -141,12 +141,7 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
 }
 
 /// Hands on what the engine said of one event; returns how many assessments there were.
-fn deliver<W: Watch>(
-    role: Role,
-    event: &Event,
-    outputs: &mut Vec<Output>,
-    watch: &mut W,
-) -> Result<usize, W::Error> {
+fn deliver<W: Watch>(role: Role, event: &Event, outputs: &mut Vec<Output>, watch: &mut W) -> Result<usize, W::Error> {
     let mut assessed = 0;
     for output in outputs.drain(..) {
         match (output, role) {

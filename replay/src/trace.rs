@@ -19,8 +19,8 @@ use datasets::reader::ReadError;
 use models::event::{Event, Rejection, Timestamp};
 
 pub use files::expand;
-pub(crate) use survey::{digest, hex};
 pub use survey::{Order, Surveyed, survey};
+pub(crate) use survey::{digest, hex};
 
 use feed::{Feed, Line};
 use pool::Pool;
@@ -30,7 +30,9 @@ use reorder::Reorder;
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// Nothing is there, or nothing that is an event file.
-    #[error("no event file at `{0}`; name a file, a folder of *.ndjson[.gz|.zst] files, or a pattern such as `day-*.ndjson`")]
+    #[error(
+        "no event file at `{0}`; name a file, a folder of *.ndjson[.gz|.zst] files, or a pattern such as `day-*.ndjson`"
+    )]
     NoFile(String),
     /// The file cannot be read, or is damaged.
     #[error(transparent)]

@@ -67,7 +67,8 @@ fn every_event_gives_one_row_in_order_of_time_and_every_file_is_written() {
     assert_eq!((summary.learned.events, summary.events, rows.len()), (120, 41, 41));
     assert!(rows.is_sorted_by_key(|row| row["time"].as_str().unwrap().to_owned()));
     assert_eq!((summary.identities, summary.sessions), (1, 11));
-    let names = ["alerts.ndjson", "quarantine.ndjson", "report.html", "revocations.ndjson", "scores.ndjson", "summary.json"];
+    let names =
+        ["alerts.ndjson", "quarantine.ndjson", "report.html", "revocations.ndjson", "scores.ndjson", "summary.json"];
     let mut found: Vec<_> =
         std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
@@ -111,7 +112,7 @@ fn malformed_lines_are_counted_and_quarantined_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let mut text = std::fs::read_to_string(&test).unwrap();
-    let _ = write!(text, "{{\"id\":\"x\"}}\n[1,2\n");
+    let _ = write!(text, "{{\"id\":\"x\"}}\n{{\"id\":\n");
     std::fs::write(&test, text).unwrap();
     let out = folder.path().join("out");
     let summary = run(&options(&learn, &test, out.clone())).unwrap();
@@ -127,7 +128,8 @@ fn labels_give_figures_and_floors_in_the_summary() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let labels = folder.path().join("labels.ndjson");
-    let mut text = "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n".to_owned();
+    let mut text =
+        "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n".to_owned();
     for session in 30..40 {
         let _ = writeln!(text, "{{\"session\":\"s{session}\",\"identity\":\"bot\",\"label\":\"benign\"}}");
     }

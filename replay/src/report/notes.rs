@@ -8,15 +8,23 @@ pub fn notes(frozen: bool, inputs: &[InputFile], learned: Learned, quarantined: 
     let mut notes = Vec::new();
     let of = |role| inputs.iter().filter(move |file| file.role == role);
     if learned.events == 0 {
-        notes.push("Nothing was learned beforehand: the first sessions of every identity are judged without a history.".to_owned());
+        notes.push(
+            "Nothing was learned beforehand: the first sessions of every identity are judged without a history."
+                .to_owned(),
+        );
     }
     if frozen {
-        notes.push("The baseline was frozen while scoring: changes that a live engine would have learned keep alerting here.".to_owned());
+        notes.push(
+            "The baseline was frozen while scoring: changes that a live engine would have learned keep alerting here."
+                .to_owned(),
+        );
     } else {
         notes.push("The engine went on learning while scoring, as it does live: long attacks may have become part of the baseline.".to_owned());
     }
     if of("learn").any(|learn| of("events").any(|events| events.sha256 == learn.sha256)) {
-        notes.push("A file was learned and then scored: its figures are better than they would be on anything new.".to_owned());
+        notes.push(
+            "A file was learned and then scored: its figures are better than they would be on anything new.".to_owned(),
+        );
     }
     let bad = learned.quarantined + quarantined;
     if bad > 0 {
@@ -46,7 +54,9 @@ mod tests {
             order: Some(Order::Sorted),
         };
         let learned = Learned { events: 1, quarantined: 0 };
-        let said = |inputs: &[InputFile]| notes(true, inputs, learned, 0).iter().any(|note| note.contains("learned and then scored"));
+        let said = |inputs: &[InputFile]| {
+            notes(true, inputs, learned, 0).iter().any(|note| note.contains("learned and then scored"))
+        };
         assert!(said(&[file("learn"), file("events")]));
         assert!(!said(&[file("learn"), file("labels")]));
     }

@@ -97,7 +97,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<(&'static str, String, &'stati
         ("Sessions", count(summary.sessions), ""),
         ("Would have alerted", count(summary.alerts), "alerts"),
         ("Would have revoked", count(summary.revocations), "credentials or sessions"),
-        ("Alerts, true and false", rate.map_or_else(|| "–".to_owned(), |r| format!("{r:.1}")), "per 1000 identity-days"),
+        (
+            "Alerts, true and false",
+            rate.map_or_else(|| "–".to_owned(), |r| format!("{r:.1}")),
+            "per 1000 identity-days",
+        ),
         (
             "Budget of false alerts",
             format!("{}", summary.budget.promised_false_alerts_per_1000_identity_days),

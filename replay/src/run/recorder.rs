@@ -119,7 +119,8 @@ impl Recorder {
             self.recording.tally.settled(alert);
             write_line(&mut alerts, alert).map_err(|source| cannot_write(ALERTS, source))?;
         }
-        for (name, file) in [(ALERTS, &mut alerts), (QUARANTINE, &mut self.quarantine), (REVOCATIONS, &mut self.revoked)]
+        for (name, file) in
+            [(ALERTS, &mut alerts), (QUARANTINE, &mut self.quarantine), (REVOCATIONS, &mut self.revoked)]
         {
             file.flush().map_err(|source| cannot_write(name, source))?;
         }
