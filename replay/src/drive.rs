@@ -1,6 +1,7 @@
 //! Hands history to the engine: what is to be learned, then what is to be scored.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use models::alert::Alert;
 use models::assessment::Assessment;
@@ -35,6 +36,8 @@ pub struct Plan<'a> {
     pub freeze: bool,
     /// Whether the field `task` is taken out of every event first.
     pub without_task: bool,
+    /// Added to the time of every scored event.
+    pub shift: Duration,
     /// How many threads decode.
     pub threads: NonZeroUsize,
 }
@@ -120,6 +123,9 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             };
             if plan.without_task {
                 event.task = None;
+            }
+            if role == Role::Events {
+                event.time = event.time.saturating_add(plan.shift);
             }
             let input = Input::Event { event: &event, trust: Trust::Revoke, arrival: None, phase };
             engine.handle(input, &mut outputs);
