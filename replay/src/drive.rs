@@ -112,9 +112,8 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             Role::Learn => (plan.learn, Phase::Warmup),
             Role::Events => (plan.events, if plan.freeze { Phase::Frozen } else { Phase::Live }),
         };
-        let mut trace = Trace::open(files, plan.threads).map_err(DriveError::from)?;
-        while let Some(item) = trace.next().map_err(DriveError::from)? {
-            let mut event = match item {
+        for item in Trace::open(files, plan.threads).map_err(DriveError::from)? {
+            let mut event = match item.map_err(DriveError::from)? {
                 Item::Event(event) => event,
                 Item::Rejected(rejected) => {
                     watch.rejected(role, &rejected)?;

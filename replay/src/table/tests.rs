@@ -28,7 +28,9 @@ fn rows() -> Vec<Row<'static>> {
 fn written(format: Format, rows: &[Row<'_>]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut table = Table::create(format, file.path()).unwrap();
-    rows.iter().for_each(|row| table.push(row).unwrap());
+    for row in rows {
+        table.push(row).unwrap();
+    }
     table.finish().unwrap();
     file
 }
