@@ -55,7 +55,7 @@ fn input(n: usize) -> Vec<Vec<u8>> {
 
 fn batch(lines: &[Vec<u8>], from: usize, lease: &Lease) -> Batch {
     let item = |(i, raw): (usize, &Vec<u8>)| Item {
-        position: (from + i) as i64,
+        position: i64::try_from(from + i).expect("small"),
         received_at: 1_772_409_600_000,
         trust: Trust::Revoke,
         raw: raw.clone(),

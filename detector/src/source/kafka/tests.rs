@@ -149,7 +149,7 @@ async fn the_group_follows_the_store_for_lag_tools() {
     let mut list = TopicPartitionList::new();
     list.add_partition(TOPIC, 0);
     let committed = other.committed_offsets(list, Duration::from_secs(10)).expect("offsets");
-    let offset = committed.elements().first().map(|e| e.offset());
+    let offset = committed.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset);
     // The list must be gone before its consumer, or dropping that one never returns.
     drop(committed);
     assert_eq!(offset, Some(Offset::Offset(8)));
