@@ -1,9 +1,9 @@
 //! One alert: why it was raised, what was done, and the verdict on it.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Extension;
 use models::alert::{Alert, AlertEvent, Contribution, CredentialRef};
 use models::assessment::Decision;
 use models::dimension::Dimension;

@@ -125,18 +125,21 @@ mod tests {
     fn times_show_their_distance_and_keep_the_exact_value() {
         let now = Timestamp::from_seconds(1_777_888_800);
         let shown = When::new(Timestamp::from_seconds(1_777_888_800 - 200), now).to_string();
-        assert_eq!(
-            shown,
-            "<time datetime=\"2026-05-04T09:56:40Z\" title=\"2026-05-04 09:56:40 UTC\">3 min ago</time>"
-        );
+        assert_eq!(shown, "<time datetime=\"2026-05-04T09:56:40Z\" title=\"2026-05-04 09:56:40 UTC\">3 min ago</time>");
         assert!(When::new(Timestamp::from_seconds(1_777_892_400), now).to_string().contains(">in 1 h<"));
     }
 
     #[test]
     fn numbers_read_well_at_every_size() {
         assert_eq!([count(0), count(999), count(1_000), count(12_345_678)], ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([bytes(999), bytes(1_500), bytes(250_000), bytes(u64::MAX)], ["999 B", "1.5 kB", "250 kB", "18447 PB"]);
-        assert_eq!([percent(0.0), percent(0.5), percent(0.012), percent(0.0005), percent(1e-9)], ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %"]);
+        assert_eq!(
+            [bytes(999), bytes(1_500), bytes(250_000), bytes(u64::MAX)],
+            ["999 B", "1.5 kB", "250 kB", "18447 PB"]
+        );
+        assert_eq!(
+            [percent(0.0), percent(0.5), percent(0.012), percent(0.0005), percent(1e-9)],
+            ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %"]
+        );
     }
 
     #[test]

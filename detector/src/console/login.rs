@@ -55,9 +55,8 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap) -> Respons
 
 /// Where to go after signing in: a path of ours, and nothing that a browser could read as another host.
 fn local(next: &str) -> &str {
-    let safe = next.starts_with('/')
-        && !next.starts_with("//")
-        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let safe =
+        next.starts_with('/') && !next.starts_with("//") && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if safe { next } else { "/" }
 }
 

@@ -146,10 +146,7 @@ mod tests {
     #[test]
     fn markup_is_text() {
         let shown = Shown::line("</script><script>alert('1')</script>&\"").to_string();
-        assert_eq!(
-            shown,
-            "<bdi>&lt;/script&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;</bdi>"
-        );
+        assert_eq!(shown, "<bdi>&lt;/script&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;</bdi>");
     }
 
     #[test]

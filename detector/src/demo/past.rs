@@ -20,7 +20,7 @@ use crate::store::commit::Pending;
 /// gives the same history on every day.
 const END: Timestamp = Timestamp::from_seconds(1_774_951_200);
 /// Sessions of an average agent a day: with 40 agents and 30 days, more than 20,000 to rank a session among.
-const SESSIONS_PER_DAY: f64 = 28.0;
+const SESSIONS_PER_DAY: f64 = 31.0;
 /// Events between two looks at the clock and at the wish to stop.
 const STEP: u64 = 2_048;
 
@@ -121,7 +121,8 @@ impl Past {
         }
         if fresh {
             engine.publish(&mut outputs);
-            let pending = Pending { state: engine.checkpoint(), ..Pending::default() };
+            let mut pending = Pending::default();
+            pending.state = engine.checkpoint();
             store.write(|tx| pending.write(tx, &[], now().as_nanos() / 1_000_000))?;
         }
         Ok(Some(learned(&engine, 1.0, events, !fresh)))

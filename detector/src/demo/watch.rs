@@ -42,9 +42,8 @@ fn changes(db: &Connection, since: i64) -> rusqlite::Result<Vec<(i64, Fact)>> {
         changes.push((seq, Fact::Alert(Box::new(alert))));
     }
     let mut revocations = db.prepare_cached("SELECT seq, state, body FROM revocations WHERE seq > ?1")?;
-    let rows = revocations.query_map([since], |row| {
-        Ok((row.get(0)?, row.get::<_, String>(1)?, json::<Revocation>(row.get(2)?)?))
-    })?;
+    let rows = revocations
+        .query_map([since], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, json::<Revocation>(row.get(2)?)?)))?;
     for row in rows {
         let (seq, state, revocation) = row?;
         changes.push((seq, Fact::Revocation { revocation: Box::new(revocation), state }));

@@ -81,8 +81,7 @@ pub(crate) async fn open(web: Web, after: Option<i64>, render: impl Render) -> R
     // The channel is new: it has room.
     let _ = events.try_send(opening);
     tokio::spawn(follow(web, start, render, events, permit));
-    let mut response =
-        Sse::new(Received(received)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let mut response = Sse::new(Received(received)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
