@@ -11,7 +11,7 @@ use crate::assessment::{Assessment, Decision, Outcome};
 use crate::baseline::{Step, TargetKeys};
 use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
-use crate::event::{Action, ActionOutcome, Event, Timestamp};
+use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
 
 /// Score (nats) from which an event is kept for an alert that may come: one in twenty.
@@ -179,6 +179,7 @@ impl Handling<'_> {
             ln_bytes: [ln(event.bytes_in), ln(event.bytes_out)],
             targets: (0, 0),
             side_effect: action.is_side_effect() && event.outcome == ActionOutcome::Success,
+            injected: event.target_origin.map(|origin| origin == TargetOrigin::ToolResult),
         };
         (step, targets)
     }
