@@ -92,10 +92,10 @@ pub(crate) fn bytes(n: u64) -> String {
 /// A share from 0 to 1 in percent, with more digits where it is small.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
-        p if p == 0.0 || p >= 10.0 => format!("{p:.0} %"),
-        p if p >= 1.0 => format!("{p:.1} %"),
-        p if p >= 0.01 => format!("{p:.2} %"),
-        _ => "< 0.01 %".to_owned(),
+        p if p == 0.0 || p >= 99.95 || (10.0..99.0).contains(&p) => format!("{p:.0}\u{a0}%"),
+        p if p >= 1.0 => format!("{p:.1}\u{a0}%"),
+        p if p >= 0.01 => format!("{p:.2}\u{a0}%"),
+        _ => "< 0.01\u{a0}%".to_owned(),
     }
 }
 
@@ -137,15 +137,15 @@ mod tests {
             ["999 B", "1.5 kB", "250 kB", "18447 PB"]
         );
         assert_eq!(
-            [percent(0.0), percent(0.5), percent(0.012), percent(0.0005), percent(1e-9)],
-            ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %"]
+            [0.0, 0.5, 0.012, 0.0005, 1e-9, 0.996, 1.0].map(|share| percent(share).replace('\u{a0}', " ")),
+            ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %", "99.6 %", "100 %"]
         );
     }
 
     #[test]
     fn a_rank_never_claims_more_than_its_sessions_carry() {
         assert_eq!(rank(0.0002, 4_999), "stranger than all 4,999 past sessions");
-        assert_eq!(rank(0.01, 4_999), "among the strangest 1.0 % of 4,999 past sessions");
+        assert_eq!(rank(0.01, 4_999), "among the strangest 1.0\u{a0}% of 4,999 past sessions");
         assert!(rank(1.0, 0).starts_with("not ranked yet"));
     }
 }

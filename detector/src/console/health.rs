@@ -158,8 +158,8 @@ fn reason(q: &Quarantined, now: Timestamp) -> Reason {
     let examples = q.examples.iter().map(|x| ExampleLine {
         place: Shown::line(&x.place),
         received: When::from_millis(x.received_at_ms, now),
-        detail: Shown::line(&x.detail),
-        raw: Shown::cut(&x.raw, 160),
+        detail: Shown::sentence(&x.detail),
+        raw: Shown::block(&x.raw, 160),
         size: format::bytes(x.bytes),
     });
     Reason { code: Shown::line(&q.code), kept: format::count(q.kept), examples: examples.collect() }

@@ -101,7 +101,7 @@ async fn follow(
         moved.mark_unchanged();
         let caught_up = tokio::select! {
             sent = send_batch(&web, &mut seq, &render, &events) => sent,
-            _ = closing.wait_for(|closing| *closing) => return,
+            () = closed(&mut closing) => return,
         };
         match caught_up {
             None => return,
@@ -111,8 +111,15 @@ async fn follow(
         tokio::select! {
             changed = moved.changed() => if changed.is_err() { return },
             () = events.closed() => return,
-            _ = closing.wait_for(|closing| *closing) => return,
+            () = closed(&mut closing) => return,
         }
+    }
+}
+
+/// Returns when the service closes; never where nobody can close it.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    if closing.wait_for(|closing| *closing).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
