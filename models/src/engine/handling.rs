@@ -95,6 +95,7 @@ impl Handling<'_> {
         }
         let opened_now = alarms && !session.alarmed;
         session.alarmed |= alarms;
+        session.revocable |= revocable;
         session.push(step, &targets);
         session.events += 1;
         session.block += 1;
@@ -109,6 +110,7 @@ impl Handling<'_> {
             pending.note(scores.raw, step.side_effect, sessions);
             pending.identity_days += u64::from(first_of_day);
         }
+        let last_seen = (state.events > 0).then_some(state.last_seen);
         state.events += 1;
         state.last_seen = state.last_seen.max(time);
         let mut alert = None;
@@ -131,7 +133,7 @@ impl Handling<'_> {
             alert,
             learned,
         };
-        Assessed { assessment, alarm, first_of_day }
+        Assessed { assessment, alarm, first_of_day, last_seen }
     }
 
     /// The live session of the event; started if need be.
@@ -159,6 +161,9 @@ impl Handling<'_> {
     fn action(&self, event: &Event) -> Action {
         event.action.unwrap_or_else(|| {
             let catalogue = &self.world.config.settings().tools;
+            if catalogue.is_empty() {
+                return Action::Execute;
+            }
             let full = event.server.as_deref().map(|server| format!("{server}/{}", event.tool));
             full.and_then(|name| catalogue.get(&name))
                 .or_else(|| catalogue.get(&*event.tool))

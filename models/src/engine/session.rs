@@ -42,8 +42,9 @@ pub(super) struct Session {
     targets: Vec<TargetKeys>,
     /// The strangest events so far.
     pub notable: Vec<Notable>,
-    /// Whether it has alarmed.
+    /// Whether it has alarmed, and whether it has passed the revocation budget.
     pub alarmed: bool,
+    pub revocable: bool,
     /// How its newest event was to be treated.
     pub phase: Phase,
 }
@@ -89,6 +90,7 @@ impl Session {
             targets: Vec::new(),
             notable: Vec::new(),
             alarmed: false,
+            revocable: false,
             phase: Phase::Live,
         }
     }
@@ -148,6 +150,17 @@ impl Session {
     /// Whether an event of this score would be kept.
     pub(super) fn would_keep(&self, score: f64) -> bool {
         self.notable.len() < NOTABLE || self.notable.iter().any(|n| n.event.score < score)
+    }
+
+    /// Forgets all evidence: a person has said that it was none.
+    pub(super) fn calm(&mut self) {
+        self.lanes = [0.0; Lane::EVENT];
+        self.best = [0.0; Lane::COUNT];
+        self.bytes = 0.0;
+        self.statistic = 0.0;
+        self.evidence = 0.0;
+        self.alarmed = false;
+        self.revocable = false;
     }
 
     /// How many steps wait to be learned.

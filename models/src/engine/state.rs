@@ -70,11 +70,10 @@ pub(super) struct Episode {
 /// A session that is kept from being learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Waiting {
-    pub since: Timestamp,
+    /// When time clears it; never, if it alarmed: then a verdict does.
+    pub until: Option<Timestamp>,
     /// The alert it belongs to, if it alarmed.
     pub alert: Option<AlertId>,
-    /// Whether only a verdict admits it; else a day without an alarm does.
-    pub only_verdict: bool,
     pub lesson: Lesson,
 }
 

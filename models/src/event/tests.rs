@@ -171,8 +171,9 @@ fn what_is_not_one_json_value_is_rejected() {
 
 #[test]
 fn json_that_is_no_object_is_rejected() {
-    for raw in ["null", "5", "\"text\"", "[]", "[{}]"] {
-        assert_eq!(code(raw.as_bytes()), RejectionCode::WrongType, "{raw}");
+    // The last one has every required field in the order of the record.
+    for raw in ["null", "5", "\"text\"", "[]", "[{}]", r#"["1","2026-05-04T10:00:00Z","bot"]"#] {
+        assert_eq!(code(raw.as_bytes()), RejectionCode::NotJson, "{raw}");
     }
 }
 
@@ -330,6 +331,9 @@ fn a_trace_that_is_no_traceparent_is_named() {
         "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
         "00-4bf92f35-00f067aa0ba902b7-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
     ];
     for trace in bad {
         assert_eq!(rejected(&with("trace", json!(trace))), (RejectionCode::InvalidTrace, Some("trace")), "{trace}");
@@ -491,7 +495,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         prop::option::of((maybe(), maybe(), maybe(), maybe())),
         prop::option::of((any_text(), maybe())),
         prop::option::of((any_text(), prop::option::of(any_time()))),
-        prop::option::of("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+        prop::option::of("[0-9a-e]{2}-[0-9a-f]{31}[1-9a-f]-[0-9a-f]{15}[1-9a-f]-[0-9a-f]{2}"),
     );
     (actor, act, circumstances).prop_map(|(actor, act, circumstances)| {
         let (id, time, tenant, identity, session, task, on_behalf_of, _) = actor;
