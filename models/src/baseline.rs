@@ -19,9 +19,9 @@ use crate::estimator::counts::BoundedCounts;
 use crate::estimator::novelty::{Familiarity, NoveltyRate};
 use crate::estimator::recent::RecentSet;
 use crate::fingerprint::mix;
-use crate::peers::{GroupModel, GroupNews, TargetNews};
+use crate::peers::{CallNews, GroupModel, GroupNews, TargetNews};
 
-/// Slots for tools (40 bytes each).
+/// Slots for tools (48 bytes each).
 pub(crate) const TOOL_SLOTS: usize = 24;
 /// Slots for contexts and steps between tools (8 bytes each).
 pub(crate) const STEP_SLOTS: usize = 512;
@@ -48,6 +48,8 @@ pub(crate) struct Step {
     pub targets: (u32, u16),
     /// Whether it changes something and did not fail.
     pub side_effect: bool,
+    /// Whether its target came out of a tool's result, where the event says.
+    pub injected: Option<bool>,
 }
 
 impl Step {
@@ -94,11 +96,14 @@ impl Baseline {
             news.targets.push(TargetNews { tool: step.tool, pair: keys.pair(step.tool), new, far });
         }
         if let Some(tool) = self.tool_mut(step.tool) {
+            if let Some(injected) = step.injected {
+                tool.injected.push(injected);
+            }
             for (moments, y) in tool.bytes.iter_mut().zip(step.ln_bytes).filter(|(_, y)| *y >= 0.0) {
                 moments.push(f64::from(y));
             }
         }
-        news.bytes.push((step.tool, step.ln_bytes));
+        news.calls.push(CallNews { tool: step.tool, ln_bytes: step.ln_bytes, injected: step.injected });
         if self.calls() > EVIDENCE_CAP {
             self.decay(0.5);
         }
@@ -121,6 +126,11 @@ impl Baseline {
     /// Own novelty rate of a tool.
     pub(crate) fn novelty(&self, tool: u64) -> NoveltyRate {
         self.tool(tool).map(|t| t.novelty).unwrap_or_default()
+    }
+
+    /// Own rate of targets out of tool results.
+    fn injected(&self, tool: u64) -> NoveltyRate {
+        self.tool(tool).map(|t| t.injected).unwrap_or_default()
     }
 
     /// Weighs everything learned so far by `factor`.

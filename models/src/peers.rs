@@ -25,6 +25,8 @@ pub(crate) struct PeerNovelty {
     pub also_new: NoveltyRate,
     /// How often such a target lies under a prefix that is new to the caller as well.
     pub far: NoveltyRate,
+    /// How often a target came out of a tool's result, where events say.
+    pub injected: NoveltyRate,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,16 @@ pub(crate) struct TargetNews {
     pub far: bool,
 }
 
+/// One call that a member made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CallNews {
+    pub tool: u64,
+    /// `ln(1 + bytes)` sent and received; negative if not known.
+    pub ln_bytes: [f32; 2],
+    /// Whether its target came out of a tool's result, where the event says.
+    pub injected: Option<bool>,
+}
+
 /// What is new to members of a group since the last epoch, in the order it was learned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GroupNews {
@@ -53,8 +65,8 @@ pub(crate) struct GroupNews {
     pub steps: Vec<(u64, u64)>,
     /// Targets touched.
     pub targets: Vec<TargetNews>,
-    /// Tool and `ln(1 + bytes)`.
-    pub bytes: Vec<(u64, [f32; 2])>,
+    /// Calls made.
+    pub calls: Vec<CallNews>,
 }
 
 /// What the members of one peer group do.
@@ -90,10 +102,13 @@ impl GroupModel {
                 novelty.far.push(target.far);
             }
         }
-        for (tool, ln_bytes) in &news.bytes {
-            let entry = self.by_tool.entry(*tool);
-            for (moments, y) in entry.bytes.iter_mut().zip(ln_bytes).filter(|(_, y)| **y >= 0.0) {
-                moments.push(f64::from(*y));
+        for call in &news.calls {
+            let entry = self.by_tool.entry(call.tool);
+            for (moments, y) in entry.bytes.iter_mut().zip(call.ln_bytes).filter(|(_, y)| *y >= 0.0) {
+                moments.push(f64::from(y));
+            }
+            if let Some(injected) = call.injected {
+                entry.novelty.injected.push(injected);
             }
         }
     }
@@ -137,6 +152,7 @@ impl GroupModel {
             tool.novelty.new.decay(factor);
             tool.novelty.also_new.decay(factor);
             tool.novelty.far.decay(factor);
+            tool.novelty.injected.decay(factor);
             tool.bytes.iter_mut().for_each(|m| m.decay(factor));
         });
     }

@@ -1,1 +1,20 @@
-//! The engine over history: tables, reports and quality figures.
+//! The engine over history: event files in, one row an event out, with a digest, a report and quality figures.
+//!
+//! The crate is a driver of [`models::engine::Engine::handle`] and nothing else scores here: [`trace`] turns files into
+//! one stream in order of event time, [`drive`] hands it to the engine, [`run`] writes what comes out, [`quality`]
+//! compares it with labels and [`suite`] does so for whole collections. There is no network client in here.
+
+pub mod args;
+pub mod command;
+pub mod config;
+pub mod drive;
+pub mod floor;
+pub mod label;
+pub mod quality;
+pub mod report;
+pub mod run;
+pub mod suite;
+pub mod summary;
+pub mod table;
+pub mod tally;
+pub mod trace;

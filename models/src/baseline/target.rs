@@ -3,6 +3,8 @@
 //! Stored: 4 bytes a remembered pair of tool and target, 4 a prefix, and a novelty rate a tool. Score: surprise of the
 //! ordered outcome {known for this tool, known to peers, new but under a known prefix, new}, where how often a tool meets something new
 //! is itself learned: searching flights always does, sending money hardly ever. With little data the peers' rate decides.
+//! Where events say where the target came from, how often it comes out of a tool's result is learned the same way: a new
+//! target out of a tool's result is what an injection looks like.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,8 @@ pub(crate) struct TargetScore {
     pub index: usize,
     /// How familiar it is.
     pub familiarity: Familiarity,
+    /// Surprise in nats that it came from where it came from; 0 where the event does not say, or it is known.
+    pub origin_nats: f64,
 }
 
 impl Baseline {
@@ -76,10 +80,18 @@ impl Baseline {
         let rates = group.novelty(step.tool);
         let rate = self.novelty(step.tool).shrunk(rates.new.alone());
         let (also_new, far) = (rates.also_new.alone(), rates.far.alone());
+        // The mid-p of two outcomes: a target out of a tool's result, or from elsewhere.
+        let injected = self.injected(step.tool).shrunk(rates.injected.alone());
+        let origin = match step.injected {
+            Some(true) => -(injected / 2.0).ln(),
+            Some(false) => -f64::midpoint(1.0, injected).ln(),
+            None => 0.0,
+        };
         let scored = targets.iter().enumerate().map(|(index, keys)| {
             let familiarity =
                 if seen(keys.pair(step.tool)) { Familiarity::Known } else { self.familiarity(step.tool, *keys, group) };
-            TargetScore { nats: surprise(rate, also_new, far, familiarity), index, familiarity }
+            let origin_nats = if familiarity == Familiarity::Known { 0.0 } else { origin };
+            TargetScore { nats: surprise(rate, also_new, far, familiarity), index, familiarity, origin_nats }
         });
         scored.max_by(|a, b| a.nats.total_cmp(&b.nats))
     }

@@ -1,6 +1,6 @@
 //! `tool`: does this identity use this tool, on this task?
 //!
-//! Stored: 40 bytes a tool held, at most 24 tools. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
+//! Stored: 48 bytes a tool held, at most 24 tools. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
 //! identity, peers-on-task and peers to uniform. With little data the peers decide, and without peers the uniform.
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub(crate) struct ToolStats {
     pub bytes: [Moments; 2],
     /// How often it meets a target new for it.
     pub novelty: NoveltyRate,
+    /// How often its target came out of a tool's result, where events say.
+    pub injected: NoveltyRate,
 }
 
 impl ToolStats {
@@ -29,6 +31,7 @@ impl ToolStats {
         self.count *= factor as f32;
         self.bytes.iter_mut().for_each(|m| m.decay(factor));
         self.novelty.decay(factor);
+        self.injected.decay(factor);
     }
 }
 

@@ -155,6 +155,8 @@ impl Explainer<'_> {
             Some(Familiarity::KnownToPeers) => format!("`{name}` on `{target}`: new to this identity, known to peers"),
             _ => format!("`{name}` on `{target}`: known"),
         };
+        let injected = self.step.injected == Some(true) && found.is_some_and(|t| t.familiarity != Familiarity::Known);
+        let actual = if injected { format!("{actual}; it came out of a tool's result") } else { actual };
         let own = self.baseline.novelty(self.step.tool);
         let rate = own.shrunk(self.group.novelty(self.step.tool).new.alone());
         let typical = format!("`{name}` meets a new target in {} of its calls", percent(rate));

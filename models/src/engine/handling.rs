@@ -11,11 +11,12 @@ use crate::assessment::{Assessment, Decision, Outcome};
 use crate::baseline::{Step, TargetKeys};
 use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
-use crate::event::{Action, ActionOutcome, Event, Timestamp};
+use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
 
-/// Score (nats) from which an event is kept for an alert that may come: one in twenty.
-pub(super) const NOTABLE_NATS: f64 = 3.0;
+/// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
+/// as scoring it.
+pub(super) const NOTABLE_NATS: f64 = 4.605;
 /// Session evidence (nats) from which a lesson waits: p < .05.
 pub(super) const WAIT_NATS: f64 = 2.996;
 /// Sessions that ranks are taken among before they may keep anything from being learned, or revoke.
@@ -179,6 +180,7 @@ impl Handling<'_> {
             ln_bytes: [ln(event.bytes_in), ln(event.bytes_out)],
             targets: (0, 0),
             side_effect: action.is_side_effect() && event.outcome == ActionOutcome::Success,
+            injected: event.target_origin.map(|origin| origin == TargetOrigin::ToolResult),
         };
         (step, targets)
     }

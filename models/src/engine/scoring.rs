@@ -63,7 +63,8 @@ pub(super) fn score(
     let volume = baseline.score_volume(step, group);
     let tool = -tool_probability.ln();
     let order = -chain_probability.ln();
-    let joint = joint(tool, order, target.map(|t| t.nats), volume.map(|v| v.nats), step.side_effect);
+    let whereto = target.map(|t| t.nats + t.origin_nats);
+    let joint = joint(tool, order, whereto, volume.map(|v| v.nats), step.side_effect);
     // The chain is judged against "the same tools, order ignored": that the tool is rare, the tool lane has said.
     let chain = (order - tool + 1.0).max(0.0);
     let raw = [Some(tool), target.map(|t| t.nats), Some(chain), volume.map(|v| v.nats), Some(joint)];
@@ -80,8 +81,8 @@ pub(super) fn score(
 /// w ((tool + order)/2 + 2 target) + max(0, volume - 7)       w = 1 for a side effect, .2 for a read or a failed call
 /// ```
 /// `tool` and `order` are `-ln P` of the same tool without and with the tools before it: their mean is the surprise under
-/// the geometric mean of the two models, so that neither a sparse chain nor a flat one decides alone. Its law is learned,
-/// not assumed, so dependence between the parts costs nothing.
+/// the geometric mean of the two models, so that neither a sparse chain nor a flat one decides alone. `target` includes
+/// where the target came from. The law of the sum is learned, not assumed, so dependence between the parts costs nothing.
 fn joint(tool: f64, order: f64, target: Option<f64>, volume: Option<f64>, side_effect: bool) -> f64 {
     let weight = if side_effect { 1.0 } else { READ_WEIGHT };
     let call = f64::midpoint(tool, order) + TARGET_WEIGHT * target.unwrap_or(0.0);

@@ -157,7 +157,10 @@ impl Session {
 
     /// What the session has to teach; it starts anew.
     pub(super) fn take_lesson(&mut self) -> Lesson {
-        Lesson { steps: std::mem::take(&mut self.steps), targets: std::mem::take(&mut self.targets) }
+        let mut lesson = Lesson { steps: std::mem::take(&mut self.steps), targets: std::mem::take(&mut self.targets) };
+        lesson.steps.shrink_to_fit();
+        lesson.targets.shrink_to_fit();
+        lesson
     }
 
     /// Starts the next block of a long session: evidence starts anew, the order of tools goes on.

@@ -11,11 +11,11 @@ use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 
 /// Event ids remembered to recognise a second delivery (4 bytes each).
-pub(super) const ID_SLOTS: usize = 128;
+pub(super) const ID_SLOTS: usize = 64;
 /// Live sessions of one identity; the oldest is completed when another starts.
 pub(super) const LIVE_SESSIONS: usize = 8;
 /// Sessions that wait to be cleared; the oldest is dropped unlearned when another comes.
-pub(super) const WAITING_SESSIONS: usize = 4;
+pub(super) const WAITING_SESSIONS: usize = 2;
 
 /// How past sessions of an identity went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

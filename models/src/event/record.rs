@@ -272,7 +272,8 @@ fn rejection(error: &serde_json::Error) -> Rejection {
 fn check_depth(raw: &[u8]) -> Result<(), Rejection> {
     // Fewer opening brackets than the limit cannot nest deeper than it: true of almost every event, and this count
     // is a few nanoseconds.
-    if raw.iter().filter(|b| matches!(b, b'{' | b'[')).count() <= MAX_DEPTH {
+    // (`[` and `{` differ in one bit, and a sum of comparisons compiles to vector instructions.)
+    if raw.iter().map(|b| usize::from(b | 0x20 == b'{')).sum::<usize>() <= MAX_DEPTH {
         return Ok(());
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);

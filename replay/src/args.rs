@@ -1,0 +1,120 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::table::Format;
+
+/// Replays history through the driftwatch engine.
+#[derive(Debug, Parser)]
+#[command(name = "driftwatch-replay", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Learn one history, score another, and write what would have happened.
+    Run(RunArgs),
+    /// Measure the engine on the recorded agent traces, with two floors beside it.
+    Quality(QualityArgs),
+}
+
+/// What `run` can be asked to fail on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// An alert would have been opened.
+    Alert,
+    /// A revocation would have been requested.
+    Revoke,
+    /// A line is no event.
+    Quarantine,
+}
+
+const RUN_HELP: &str = "\
+Writes summary.json, report.html, alerts.ndjson, revocations.ndjson, quarantine.ndjson and scores.parquet. Nothing is
+revoked. Files are merged in order of event time; a file that is far out of order is sorted in memory. The same input
+and configuration give the same digest on any number of threads.
+
+Examples:
+  driftwatch-replay run --learn april.ndjson.gz --events may.ndjson.gz --out may
+  driftwatch-replay run --learn history/ --events 'today-*.ndjson' --freeze --config driftwatch.toml --out today
+  driftwatch-replay run --events all.ndjson --scores none --out check --fail-on revoke --json
+
+Exit status: 0 done, 1 found what --fail-on names, 2 could not run.";
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// History to learn without alerting: files, folders of *.ndjson[.gz|.zst], or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub learn: Vec<PathBuf>,
+    /// Events to score: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+    /// Ground truth by session, for quality figures.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Score without learning.
+    #[arg(long)]
+    pub freeze: bool,
+    /// Configuration whose `[engine]` table is used [default: the built-in settings].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder for the result; an earlier result in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How to write one row per event.
+    #[arg(long, value_enum, default_value_t)]
+    pub scores: Format,
+    /// Threads that read and decode [default: one per processor].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Write into --out even if it holds something else.
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with status 1 if there is one.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<FailOn>,
+    /// Print summary.json to standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const QUALITY_HELP: &str = "\
+Learns the baseline of each set and scores its test part against it, frozen, with the default settings; once as recorded
+and once without the field `task`.
+
+Examples:
+  driftwatch-replay quality --data datasets
+  driftwatch-replay quality --data datasets --sets agentdojo-steady,agentdyn-steady --json
+  driftwatch-replay quality --data datasets --out docs/quality.md
+
+Exit status: 0 done, 2 could not run.";
+
+/// Flags of `quality`.
+#[derive(Debug, Args)]
+#[command(after_help = QUALITY_HELP)]
+pub struct QualityArgs {
+    /// Folder that holds `agent-traces`.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Sets to measure [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub sets: Vec<String>,
+    /// Also write the page to this file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Sets measured at a time [default: one per processor].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Print all figures as JSON instead of the page.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,119 @@
+//! The commands: flags in, text and an exit status out.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use models::config::CheckedConfig;
+
+use crate::args::{Command, FailOn, QualityArgs, RunArgs};
+use crate::quality::{Method, Quality};
+use crate::summary::Summary;
+use crate::{config, run, suite};
+
+/// Runs a command. The exit status is 0 when it is done and 1 when it found what it was asked to fail on.
+///
+/// # Errors
+/// When it could not run: one sentence that says what to do.
+pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => replay(args),
+        Command::Quality(args) => quality(args),
+    }
+}
+
+fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
+    let options = run::Options {
+        learn: args.learn,
+        events: args.events,
+        labels: args.labels,
+        freeze: args.freeze,
+        config,
+        out: args.out,
+        scores: args.scores,
+        threads: args.threads.unwrap_or_else(processors),
+        force: args.force,
+        progress: true,
+    };
+    let summary = run::run(&options)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &summary)?;
+        writeln!(out)?;
+    } else {
+        print(&mut out, &summary, &options)?;
+    }
+    let found = match args.fail_on {
+        None => false,
+        Some(FailOn::Alert) => summary.alerts > 0,
+        Some(FailOn::Revoke) => summary.revocations > 0,
+        Some(FailOn::Quarantine) => summary.quarantined + summary.learned.quarantined > 0,
+    };
+    Ok(ExitCode::from(u8::from(found)))
+}
+
+fn print(out: &mut impl Write, summary: &Summary, options: &run::Options) -> io::Result<()> {
+    let timing = &summary.timing;
+    writeln!(
+        out,
+        "learned {} events, scored {} of {} identities in {} sessions ({:.0} events/s)",
+        summary.learned.events, summary.events, summary.identities, summary.sessions, timing.events_per_second
+    )?;
+    let rate = summary.budget.alerts_per_1000_identity_days;
+    writeln!(
+        out,
+        "would have opened {} alerts and requested {} revocations; {} alerts per 1000 identity-days, {} false ones accepted",
+        summary.alerts,
+        summary.revocations,
+        rate.map_or_else(|| "no".to_owned(), |rate| format!("{rate:.1}")),
+        summary.budget.promised_false_alerts_per_1000_identity_days
+    )?;
+    let bad = summary.quarantined + summary.learned.quarantined;
+    if bad > 0 {
+        writeln!(out, "{bad} lines are no events: see quarantine.ndjson")?;
+    }
+    if let Some(quality) = &summary.quality {
+        print_quality(out, quality)?;
+    }
+    writeln!(out, "digest {}", summary.digest)?;
+    writeln!(out, "result {}", options.out.join("report.html").display())
+}
+
+fn print_quality(out: &mut impl Write, quality: &Quality) -> io::Result<()> {
+    for method in [Method::Score, Method::Evidence, Method::FirstSeen, Method::ZScore] {
+        let Some(figures) = quality.method(method) else { continue };
+        let Some(auroc) = figures.session_auroc else {
+            return writeln!(out, "quality: the labels name no attacked or no benign session among the scored events");
+        };
+        write!(out, "{:16} session AUROC {auroc:.3}", figures.name)?;
+        for found in &figures.detection {
+            write!(out, ", found {:.1} % at {} %", 100.0 * found.detected, 100.0 * found.rate)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn quality(args: QualityArgs) -> anyhow::Result<ExitCode> {
+    let threads = args.threads.unwrap_or_else(processors);
+    let measured = suite::measure(&suite::Options { data: args.data, sets: args.sets, threads, progress: true })?;
+    let page = suite::page(&measured, CheckedConfig::default().version());
+    if let Some(path) = &args.out {
+        let written = std::fs::write(path, &page);
+        written.with_context(|| format!("cannot write `{}`; check that its folder is there", path.display()))?;
+    }
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &measured)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(page.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

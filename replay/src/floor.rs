@@ -1,0 +1,38 @@
+//! Two simple detectors to stand beside: whatever cannot beat these is not worth its price.
+//!
+//! Both learn from the history only and stay as they are while scoring, whatever the engine does.
+
+mod first_seen;
+mod z_score;
+
+use std::hash::{Hash, Hasher};
+
+use models::event::{Event, Timestamp};
+
+pub use first_seen::FirstSeen;
+pub use z_score::ZScore;
+
+/// A key of 64 bits. The hash is seeded with zeros, so that the same events give the same keys.
+fn key(parts: impl Hash) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn identity_key(event: &Event) -> u64 {
+    key((&event.tenant, &event.identity))
+}
+
+/// Events without a session count as one endless session of their identity.
+fn session_key(event: &Event) -> u64 {
+    key((&event.tenant, &event.identity, &event.session))
+}
+
+fn tool_key(event: &Event) -> u64 {
+    key((&event.server, &event.tool, event.action))
+}
+
+/// Seconds between two events of a session, never negative.
+fn gap(from: Timestamp, to: Timestamp) -> f64 {
+    to.seconds_since(from).max(0.0)
+}

@@ -1,0 +1,244 @@
+//! The rows of the report's tables.
+
+use std::cmp::Reverse;
+
+use models::alert::Alert;
+use models::dimension::Dimension;
+
+use super::MAX_ROWS;
+use super::text::{area, count, percent, shown};
+use crate::quality::Quality;
+use crate::summary::Summary;
+use crate::tally::{Tally, day_name};
+
+/// Characters of a name that are shown.
+const NAME: usize = 120;
+/// Characters of a sentence that are shown.
+const SENTENCE: usize = 300;
+/// Bars that fit the timeline; beyond it days are counted together.
+const MAX_BARS: i64 = 120;
+/// Contributions shown for an alert.
+const REASONS: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct IdentityRow {
+    pub(super) name: String,
+    pub(super) tenant: String,
+    pub(super) events: String,
+    pub(super) sessions: String,
+    pub(super) alerts: String,
+    pub(super) revocations: String,
+    pub(super) evidence: String,
+}
+
+#[derive(Debug)]
+pub(super) struct ToolRow {
+    pub(super) name: String,
+    pub(super) events: String,
+    pub(super) alerted: String,
+    pub(super) share: String,
+    pub(super) revoked: String,
+}
+
+#[derive(Debug)]
+pub(super) struct DimensionRow {
+    pub(super) name: &'static str,
+    pub(super) alerts: String,
+}
+
+#[derive(Debug)]
+pub(super) struct DayRow {
+    pub(super) name: String,
+    pub(super) events: u64,
+    pub(super) alerts: u64,
+    pub(super) revocations: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Reason {
+    pub(super) dimension: &'static str,
+    pub(super) share: String,
+    pub(super) actual: String,
+    pub(super) typical: String,
+}
+
+#[derive(Debug)]
+pub(super) struct AlertRow {
+    pub(super) id: String,
+    pub(super) severity: &'static str,
+    pub(super) decision: &'static str,
+    pub(super) opened: String,
+    pub(super) identity: String,
+    pub(super) session: String,
+    pub(super) summary: String,
+    pub(super) score: String,
+    pub(super) events: String,
+    pub(super) withheld: Option<&'static str>,
+    pub(super) reasons: Vec<Reason>,
+}
+
+#[derive(Debug)]
+pub(super) struct QualityRow {
+    pub(super) name: &'static str,
+    pub(super) session_auroc: String,
+    pub(super) interval: String,
+    pub(super) with_clean_failed: String,
+    pub(super) event_auroc: String,
+    pub(super) at_one: String,
+    pub(super) at_five: String,
+    pub(super) delay_one: String,
+    pub(super) delay_five: String,
+}
+
+/// Name, value and unit of each headline number.
+pub(super) fn headlines(summary: &Summary) -> Vec<(&'static str, String, &'static str)> {
+    let rate = summary.budget.alerts_per_1000_identity_days;
+    vec![
+        ("Events scored", count(summary.events), ""),
+        ("Identities", count(summary.identities), ""),
+        ("Sessions", count(summary.sessions), ""),
+        ("Would have alerted", count(summary.alerts), "alerts"),
+        ("Would have revoked", count(summary.revocations), "credentials or sessions"),
+        (
+            "Alerts, true and false",
+            rate.map_or_else(|| "–".to_owned(), |r| format!("{r:.1}")),
+            "per 1000 identity-days",
+        ),
+        (
+            "Budget of false alerts",
+            format!("{}", summary.budget.promised_false_alerts_per_1000_identity_days),
+            "per 1000 identity-days",
+        ),
+        ("Not an event", count(summary.quarantined + summary.learned.quarantined), "lines"),
+    ]
+}
+
+/// Role, name, size and digest of each input file.
+pub(super) fn inputs(summary: &Summary) -> Vec<(String, String, String, String)> {
+    let row = |file: &crate::summary::InputFile| {
+        let lines = file.lines.map_or_else(String::new, count);
+        (file.role.to_owned(), shown(&file.path, NAME), lines, file.sha256.clone())
+    };
+    summary.inputs.iter().map(row).collect()
+}
+
+pub(super) fn identities(tally: &Tally) -> Vec<IdentityRow> {
+    let mut all: Vec<_> = tally.identities.iter().collect();
+    all.sort_by(|(_, a), (_, b)| {
+        (b.revocations, b.alerts).cmp(&(a.revocations, a.alerts)).then(b.evidence.total_cmp(&a.evidence))
+    });
+    all.into_iter()
+        .take(MAX_ROWS)
+        .map(|((tenant, identity), tally)| IdentityRow {
+            name: shown(identity, NAME),
+            tenant: shown(tenant, NAME),
+            events: count(tally.events),
+            sessions: count(tally.sessions),
+            alerts: count(tally.alerts),
+            revocations: count(tally.revocations),
+            evidence: format!("{:.1}", tally.evidence),
+        })
+        .collect()
+}
+
+pub(super) fn tools(tally: &Tally) -> Vec<ToolRow> {
+    let mut all: Vec<_> = tally.tools.iter().collect();
+    all.sort_by_key(|(_, tool)| Reverse((tool.alerted, tool.events)));
+    all.into_iter()
+        .take(MAX_ROWS)
+        .map(|(name, tally)| ToolRow {
+            name: shown(name, NAME),
+            events: count(tally.events),
+            alerted: count(tally.alerted),
+            share: percent(tally.alerted as f64 / tally.events.max(1) as f64),
+            revoked: count(tally.revoked),
+        })
+        .collect()
+}
+
+pub(super) fn dimensions(tally: &Tally) -> Vec<DimensionRow> {
+    let alerts = |dimension| count(tally.dimensions.get(&dimension).copied().unwrap_or(0));
+    Dimension::ALL.into_iter().map(|d| DimensionRow { name: d.as_str(), alerts: alerts(d) }).collect()
+}
+
+/// The days from the first to the last with events, several together where there are too many.
+pub(super) fn days(tally: &Tally) -> Vec<DayRow> {
+    let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value()) else {
+        return Vec::new();
+    };
+    let together = (last - first) / MAX_BARS + 1;
+    (0..=(last - first) / together)
+        .map(|i| {
+            let from = first + i * together;
+            let to = from + together - 1;
+            let mut row = DayRow { name: day_name(from), events: 0, alerts: 0, revocations: 0 };
+            if together > 1 {
+                row.name = format!("{} to {}", row.name, day_name(to));
+            }
+            for (_, day) in tally.days.range(from..=to) {
+                row.events += day.events;
+                row.alerts += day.alerts;
+                row.revocations += day.revocations;
+            }
+            row
+        })
+        .collect()
+}
+
+/// The strongest alerts first.
+pub(super) fn alerts(alerts: &[Alert]) -> Vec<AlertRow> {
+    let mut all: Vec<&Alert> = alerts.iter().collect();
+    all.sort_by(|a, b| (b.decision, b.severity).cmp(&(a.decision, a.severity)).then(b.evidence.total_cmp(&a.evidence)));
+    all.into_iter().take(MAX_ROWS).map(alert).collect()
+}
+
+fn alert(alert: &Alert) -> AlertRow {
+    let reason = |c: &models::alert::Contribution| Reason {
+        dimension: c.dimension.as_str(),
+        share: percent(c.share),
+        actual: shown(&c.actual, SENTENCE),
+        typical: shown(&c.typical, SENTENCE),
+    };
+    AlertRow {
+        id: shown(&alert.id.0, NAME),
+        severity: alert.severity.as_str(),
+        decision: alert.decision.as_str(),
+        opened: alert.opened.to_string(),
+        identity: shown(&alert.identity, NAME),
+        session: shown(&alert.session, NAME),
+        summary: shown(&alert.summary, SENTENCE),
+        score: format!("{:.1}", alert.score),
+        events: count(alert.event_count),
+        withheld: alert.withheld.map(models::decision::Withheld::reason),
+        reasons: alert.contributions.iter().take(REASONS).map(reason).collect(),
+    }
+}
+
+pub(super) fn quality(quality: &Quality) -> Vec<QualityRow> {
+    quality
+        .methods
+        .iter()
+        .map(|figures| {
+            let found = |rate: f64| {
+                let at = figures.detection.iter().find(|d| d.rate.total_cmp(&rate).is_eq());
+                at.map_or_else(|| "–".to_owned(), |d| percent(d.detected))
+            };
+            let delay = |rate: f64| {
+                let at = figures.delay.iter().find(|d| d.rate.total_cmp(&rate).is_eq());
+                let quantiles = at.and_then(|d| Some((d.median?, d.p95?)));
+                quantiles.map_or_else(|| "–".to_owned(), |(median, p95)| format!("{median} / {p95}"))
+            };
+            QualityRow {
+                name: figures.name,
+                session_auroc: area(figures.session_auroc),
+                interval: figures.interval.map_or_else(String::new, |i| format!("{:.3}–{:.3}", i.low, i.high)),
+                with_clean_failed: area(figures.session_auroc_with_clean_failed),
+                event_auroc: area(figures.event_auroc),
+                at_one: found(0.01),
+                at_five: found(0.05),
+                delay_one: delay(0.01),
+                delay_five: delay(0.05),
+            }
+        })
+        .collect()
+}

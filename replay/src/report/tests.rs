@@ -1,0 +1,128 @@
+use models::alert::{AlertId, AlertKind, Contribution, Severity};
+use models::assessment::{Assessment, Decision, Outcome};
+use models::dimension::Dimension;
+use models::event::decode;
+
+use super::*;
+use crate::summary::{BudgetFigures, FORMAT, Learned, Timing};
+
+const HOSTILE: &str = "<script>alert(1)</script>\" onload=\u{202e}x";
+
+fn summary() -> Summary {
+    Summary {
+        format: FORMAT,
+        version: "0",
+        digest: "d".to_owned(),
+        config_version: "c".to_owned(),
+        frozen: true,
+        inputs: Vec::new(),
+        learned: Learned::default(),
+        events: 1,
+        quarantined: 0,
+        outcomes: [("scored", 1)].into(),
+        decisions: [("alert", 1)].into(),
+        identities: 1,
+        sessions: 1,
+        first: None,
+        last: None,
+        identity_days: 1,
+        alerts: 1,
+        revocations: 0,
+        budget: BudgetFigures {
+            promised_false_alerts_per_1000_identity_days: 5.0,
+            alerts_per_1000_identity_days: Some(1000.0),
+            promised_false_revocations_per_million_identity_days: 20.0,
+            revocations: 0,
+        },
+        quality: None,
+        notes: vec!["a note".to_owned()],
+        timing: Timing { seconds: 1.0, events_per_second: 1.0, threads: 1 },
+    }
+}
+
+fn alert() -> Alert {
+    let event = decode(br#"{"id":"1","time":"2026-05-04T10:00:00Z","identity":"a","tool":"t"}"#).unwrap().event;
+    Alert {
+        id: AlertId("alt_1".into()),
+        kind: AlertKind::ScopeDrift,
+        tenant: "default".into(),
+        identity: HOSTILE.into(),
+        session: HOSTILE.into(),
+        task: None,
+        opened: event.time,
+        updated: event.time,
+        closed: false,
+        severity: Severity::High,
+        score: 9.0,
+        p: 0.001,
+        ranked_among: 1000,
+        evidence: 9.0,
+        history_sessions: 30,
+        summary: HOSTILE.to_owned(),
+        contributions: vec![Contribution {
+            dimension: Dimension::Target,
+            bits: 10.0,
+            share: 1.0,
+            actual: HOSTILE.to_owned(),
+            typical: HOSTILE.to_owned(),
+            event: "1".into(),
+        }],
+        events: Vec::new(),
+        event_count: 1,
+        credential: None,
+        decision: Decision::Alert,
+        withheld: None,
+        revocation: None,
+        tags: Vec::new(),
+        approvals: Vec::new(),
+        model_version: "m".into(),
+        config_version: "c".into(),
+    }
+}
+
+fn page() -> String {
+    let json = serde_json::json!({"id": "1", "time": "2026-05-04T10:00:00Z", "identity": HOSTILE, "tool": HOSTILE});
+    let event = decode(json.to_string().as_bytes()).unwrap().event;
+    let assessment = Assessment {
+        outcome: Outcome::Scored,
+        session: "s".into(),
+        score: 9.0,
+        p: 0.001,
+        dimensions: [None; 4],
+        evidence: 9.0,
+        history_sessions: 30,
+        decision: Decision::Alert,
+        alert: None,
+        learned: false,
+    };
+    let mut tally = Tally::default();
+    tally.event(&event, &assessment);
+    tally.opened(&alert());
+    tally.settled(&alert());
+    Report::of(&summary(), &tally, &[alert()]).render().unwrap()
+}
+
+#[test]
+fn hostile_names_are_escaped_wherever_they_appear() {
+    let page = page();
+    assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains("\" onload"), "{page}");
+    // Identity row, tool row, and of the alert: summary, identity, session, actual, typical.
+    assert_eq!(page.matches("alert(1)").count(), 7);
+    assert!(page.contains("\\u{202e}"));
+}
+
+#[test]
+fn the_page_is_complete_in_itself_and_forbids_requests_and_scripts() {
+    let page = page();
+    for reference in ["http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link"] {
+        assert!(!page.contains(reference), "{reference} in the page");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn timeline_and_its_table_say_the_same() {
+    let page = page();
+    assert!(page.contains("<title>2026-05-04: 1 alerts</title>"));
+    assert!(page.contains("<td>2026-05-04</td><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">0</td>"));
+}

@@ -1,0 +1,112 @@
+//! `summary.json`: what was replayed and what came of it.
+
+use std::collections::BTreeMap;
+
+use models::event::Timestamp;
+use serde::Serialize;
+
+use crate::quality::Quality;
+use crate::trace::Order;
+
+/// Marks a folder as the result of a replay.
+pub const FORMAT: &str = "driftwatch-replay/1";
+
+/// An input file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InputFile {
+    /// `learn`, `events` or `labels`.
+    pub role: &'static str,
+    /// The file as named.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes as they are on disk.
+    pub sha256: String,
+    /// Lines that are not blank; absent for labels.
+    pub lines: Option<u64>,
+    /// Whether it had to be put in order; absent for labels.
+    pub order: Option<Order>,
+}
+
+/// Counts of the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Learned {
+    /// Events handed to the engine.
+    pub events: u64,
+    /// Lines that are no events.
+    pub quarantined: u64,
+}
+
+/// How the promise compares with what happened. Alerts are true and false ones together: the promise is about false ones.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BudgetFigures {
+    /// False alerts per 1,000 identity-days that the configuration accepts.
+    pub promised_false_alerts_per_1000_identity_days: f64,
+    /// Alerts opened, true and false, per 1,000 identity-days; absent without an identity-day.
+    pub alerts_per_1000_identity_days: Option<f64>,
+    /// False revocations per million identity-days that the configuration accepts.
+    pub promised_false_revocations_per_million_identity_days: f64,
+    /// Revocations that would have been requested, true and false.
+    pub revocations: u64,
+}
+
+/// How long it took. The only part of a result that differs between two runs of the same input.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Timing {
+    /// Wall time of learning and scoring.
+    pub seconds: f64,
+    /// Events learned and scored a second.
+    pub events_per_second: f64,
+    /// Threads that decoded.
+    pub threads: usize,
+}
+
+/// Everything a result says in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// [`FORMAT`].
+    pub format: &'static str,
+    /// Version of this program.
+    pub version: &'static str,
+    /// Digest of scores, decisions and alerts: see `run::Digest`.
+    pub digest: String,
+    /// Digest of the engine's settings.
+    pub config_version: String,
+    /// Whether scored events were kept from being learned.
+    pub frozen: bool,
+    /// Every input file, in order.
+    pub inputs: Vec<InputFile>,
+    /// The history.
+    pub learned: Learned,
+    /// Events scored, in all outcomes.
+    pub events: u64,
+    /// Lines among them that are no events.
+    pub quarantined: u64,
+    /// Events by outcome.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Events by decision.
+    pub decisions: BTreeMap<&'static str, u64>,
+    /// Identities among the scored events.
+    pub identities: u64,
+    /// Their sessions.
+    pub sessions: u64,
+    /// Earliest event time scored.
+    pub first: Option<Timestamp>,
+    /// Latest event time scored.
+    pub last: Option<Timestamp>,
+    /// Sum over UTC days of the identities that acted on that day.
+    pub identity_days: u64,
+    /// Alerts opened.
+    pub alerts: u64,
+    /// Revocations that would have been requested.
+    pub revocations: u64,
+    /// The promise beside what happened.
+    pub budget: BudgetFigures,
+    /// What labels say of the scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// What a reader has to know before believing the numbers.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub timing: Timing,
+}

@@ -1,0 +1,258 @@
+//! Replays of small files through the library, and the binary's answers to bad arguments.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use datasets::writer::PackedWriter;
+use models::config::CheckedConfig;
+use models::event::Timestamp;
+use proptest::prelude::*;
+use replay::quality::Method;
+use replay::run::{Options, RunError, run};
+use replay::suite;
+use replay::table::Format;
+
+fn event(id: usize, second: i64, identity: &str, session: &str, tool: &str, target: &str) -> String {
+    let time = Timestamp::from_seconds(1_767_225_600 + second);
+    format!(
+        "{{\"id\":\"e{id}\",\"time\":\"{time}\",\"identity\":\"{identity}\",\"session\":\"{session}\",\
+         \"tool\":\"{tool}\",\"action\":\"write\",\"target\":\"{target}\",\"bytes_in\":100}}\n"
+    )
+}
+
+/// Ten sessions of reading and one that suddenly sends.
+fn history(folder: &Path) -> (PathBuf, PathBuf) {
+    let (mut learn, mut test) = (String::new(), String::new());
+    for session in 0..40 {
+        for step in 0..4 {
+            let id = session * 4 + step;
+            let second = i64::try_from(id).unwrap() * 3_600;
+            let line = event(id, second, "bot", &format!("s{session}"), ["open", "read"][step % 2], "file:/a");
+            (if session < 30 { &mut learn } else { &mut test }).push_str(&line);
+        }
+    }
+    test.push_str(&event(900, 900_000, "bot", "odd", "send_money", "iban:XX1"));
+    let paths = (folder.join("learn.ndjson"), folder.join("test.ndjson"));
+    std::fs::write(&paths.0, learn).unwrap();
+    std::fs::write(&paths.1, test).unwrap();
+    paths
+}
+
+fn options(learn: &Path, events: &Path, out: PathBuf) -> Options {
+    Options {
+        learn: vec![learn.to_path_buf()],
+        events: vec![events.to_path_buf()],
+        labels: Vec::new(),
+        freeze: true,
+        config: CheckedConfig::default(),
+        out,
+        scores: Format::Ndjson,
+        threads: NonZeroUsize::MIN,
+        force: false,
+        progress: false,
+    }
+}
+
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_event_gives_one_row_in_order_of_time_and_every_file_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let out = folder.path().join("out");
+    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let rows = lines(&out.join("scores.ndjson"));
+    assert_eq!((summary.learned.events, summary.events, rows.len()), (120, 41, 41));
+    assert!(rows.is_sorted_by_key(|row| row["time"].as_str().unwrap().to_owned()));
+    assert_eq!((summary.identities, summary.sessions), (1, 11));
+    let names =
+        ["alerts.ndjson", "quarantine.ndjson", "report.html", "revocations.ndjson", "scores.ndjson", "summary.json"];
+    let mut found: Vec<_> =
+        std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    found.sort();
+    assert_eq!(found, names);
+    let stored: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(stored["digest"], summary.digest);
+}
+
+#[test]
+fn what_was_never_seen_is_the_strangest_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let out = folder.path().join("out");
+    run(&options(&learn, &test, out.clone())).unwrap();
+    let rows = lines(&out.join("scores.ndjson"));
+    let strangest = rows.iter().max_by(|a, b| a["score"].as_f64().unwrap().total_cmp(&b["score"].as_f64().unwrap()));
+    assert_eq!(strangest.unwrap()["id"], "e900");
+}
+
+#[test]
+fn digest_depends_on_neither_threads_nor_format_and_does_depend_on_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let digest = |threads: usize, scores: Format, test: &Path| {
+        let out = folder.path().join(format!("{threads}-{scores:?}"));
+        let threads = NonZeroUsize::new(threads).unwrap();
+        run(&Options { threads, scores, force: true, ..options(&learn, test, out) }).unwrap().digest
+    };
+    let first = digest(1, Format::Parquet, &test);
+    for (threads, scores) in [(2, Format::Parquet), (5, Format::Csv), (1, Format::None), (3, Format::Ndjson)] {
+        assert_eq!(digest(threads, scores, &test), first);
+    }
+    let shorter = folder.path().join("shorter.ndjson");
+    let text = std::fs::read_to_string(&test).unwrap();
+    std::fs::write(&shorter, text.lines().skip(1).fold(String::new(), |all, line| all + line + "\n")).unwrap();
+    assert_ne!(digest(1, Format::None, &shorter), first);
+}
+
+#[test]
+fn malformed_lines_are_counted_and_quarantined_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let mut text = std::fs::read_to_string(&test).unwrap();
+    let _ = write!(text, "{{\"id\":\"x\"}}\n{{\"id\":\n");
+    std::fs::write(&test, text).unwrap();
+    let out = folder.path().join("out");
+    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let bad = lines(&out.join("quarantine.ndjson"));
+    assert_eq!((summary.quarantined, summary.events, bad.len()), (2, 41, 2));
+    assert_eq!((&bad[0]["line"], &bad[0]["code"]), (&42.into(), &"missing_field".into()));
+    assert_eq!((&bad[1]["line"], &bad[1]["code"]), (&43.into(), &"not_json".into()));
+    assert!(bad[1]["file"].as_str().unwrap().ends_with("test.ndjson"));
+}
+
+#[test]
+fn labels_give_figures_and_floors_in_the_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let labels = folder.path().join("labels.ndjson");
+    let mut text =
+        "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n".to_owned();
+    for session in 30..40 {
+        let _ = writeln!(text, "{{\"session\":\"s{session}\",\"identity\":\"bot\",\"label\":\"benign\"}}");
+    }
+    std::fs::write(&labels, text).unwrap();
+    let options = Options { labels: vec![labels], ..options(&learn, &test, folder.path().join("out")) };
+    let quality = run(&options).unwrap().quality.unwrap();
+    assert_eq!((quality.sessions.positives, quality.sessions.negatives), (1, 10));
+    for method in [Method::Score, Method::FirstSeen] {
+        let figures = quality.method(method).unwrap();
+        assert_eq!((figures.session_auroc, figures.event_auroc), (Some(1.0), Some(1.0)), "{}", figures.name);
+        assert_eq!((figures.detection[1].detected, figures.delay[1].median), (1.0, Some(0)));
+    }
+    let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("Quality against labels") && page.contains("<polyline class=\"ours\""));
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let refused = run(&options(&learn, &test, folder.path().to_path_buf()));
+    assert!(matches!(refused, Err(RunError::Folder(_))), "{refused:?}");
+    assert!(!folder.path().join("summary.json").exists());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// Law: how events are spread over files and threads does not change the digest, as long as times differ.
+    #[test]
+    fn spreading_events_over_files_changes_nothing(
+        tools in prop::collection::vec(0_usize..4, 8..60),
+        spread in prop::collection::vec(0_usize..3, 60),
+        threads in 1_usize..4,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let lines: Vec<String> = tools
+            .iter()
+            .enumerate()
+            .map(|(i, t)| event(i, i64::try_from(i).unwrap() * 60, ["a", "b"][i % 2], &format!("s{}", i / 6), ["w", "x", "y", "z"][*t], "file:/a"))
+            .collect();
+        let whole = folder.path().join("whole.ndjson");
+        std::fs::write(&whole, lines.concat()).unwrap();
+        let mut parts = vec![String::new(); 3];
+        for (line, part) in lines.iter().zip(&spread) {
+            parts[*part].push_str(line);
+        }
+        let parted: Vec<PathBuf> = (0..3).map(|i| folder.path().join(format!("part-{i}.ndjson"))).collect();
+        for (path, part) in parted.iter().zip(&parts) {
+            std::fs::write(path, part).unwrap();
+        }
+        let base = Options { learn: Vec::new(), freeze: false, ..options(&whole, &whole, folder.path().join("one")) };
+        let one = run(&base).unwrap().digest;
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let many = run(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
+        prop_assert_eq!(one, many);
+    }
+}
+
+/// A collection of one set, packed as the real ones are.
+fn collection(root: &Path, baseline: &str, test: &str, labels: &str) {
+    let folder = root.join("agent-traces/agentdojo-steady");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [("baseline", baseline), ("test", test), ("labels", labels)] {
+        let mut file = PackedWriter::create(&folder.join(format!("{name}.ndjson.gz"))).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_set_is_measured_as_recorded_and_without_task_and_a_damaged_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let labels = "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n\
+                  {\"session\":\"s30\",\"label\":\"benign\"}\n";
+    collection(folder.path(), &read(&learn), &read(&test), labels);
+    let sets = vec!["agentdojo-steady".to_owned()];
+    let options =
+        suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
+    let measured = suite::measure(&options).unwrap();
+    assert_eq!(measured.iter().map(|m| m.without_task).collect::<Vec<_>>(), [false, true]);
+    let first = &measured[0];
+    assert_eq!((first.learned, first.events, first.unscored, first.identity_days), (120, 41, 0, 3));
+    assert_eq!(first.quality.method(Method::Score).unwrap().session_auroc, Some(1.0));
+    let page = suite::page(&measured, "c0");
+    assert_eq!(page.matches("| agentdojo-steady | 1 : 1").count(), 2, "{page}");
+
+    collection(folder.path(), &read(&learn), "nonsense\n", labels);
+    let refused = suite::measure(&options).unwrap_err().to_string();
+    assert!(refused.contains("line 1") && refused.contains("test.ndjson.gz"), "{refused}");
+}
+
+fn binary(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_driftwatch-replay")).args(args).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn bad_arguments_and_missing_files_exit_with_2_and_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    assert_eq!(binary(&["run", "--out", &out]).0, Some(2));
+    assert_eq!(binary(&["run", "--events", "x", "--out", &out, "--threads", "0"]).0, Some(2));
+    let (code, said) = binary(&["run", "--events", "no-such.ndjson", "--out", &out]);
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("no-such.ndjson") && !Path::new(&out).exists());
+    let (code, said) = binary(&["quality", "--data", &out, "--sets", "nothing"]);
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+}
+
+#[test]
+fn fail_on_turns_a_finding_into_exit_status_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, event(1, 1, "a", "s", "t", "file:/a") + "nonsense\n").unwrap();
+    let (file, out) = (file.display().to_string(), folder.path().join("out").display().to_string());
+    let args = ["run", "--events", &file, "--out", &out, "--scores", "none"];
+    assert_eq!(binary(&args).0, Some(0));
+    assert_eq!(binary(&[&args[..], &["--fail-on", "quarantine"]].concat()).0, Some(1));
+    assert_eq!(binary(&[&args[..], &["--fail-on", "revoke"]].concat()).0, Some(0));
+}
