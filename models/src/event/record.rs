@@ -314,7 +314,7 @@ fn optional(text: Option<Text<'_>>, field: &'static str, limit: usize) -> Result
 fn time(text: Option<Text<'_>>, field: &'static str) -> Result<Option<Timestamp>, Rejection> {
     let Some(Text(text)) = text.filter(|t| !t.0.is_empty()) else { return Ok(None) };
     let parsed = text.parse::<Timestamp>();
-    parsed.map(Some).map_err(|e| Rejection::of(RejectionCode::InvalidTime, field, format!("`{field}`: {e}")))
+    parsed.map(Some).map_err(|e| Rejection::of(RejectionCode::InvalidTime, field, &format!("`{field}`: {e}")))
 }
 
 fn identity(text: Option<Text<'_>>, field: &'static str) -> Result<Box<str>, Rejection> {
@@ -327,7 +327,7 @@ fn identity(text: Option<Text<'_>>, field: &'static str) -> Result<Box<str>, Rej
         Ok(normal) => Ok(normal.unwrap_or(identity)),
         Err(why) => {
             let detail = format!("`{field}` is not a valid SPIFFE id: {why}");
-            Err(Rejection::of(RejectionCode::InvalidSpiffeId, field, detail))
+            Err(Rejection::of(RejectionCode::InvalidSpiffeId, field, &detail))
         }
     }
 }
@@ -370,7 +370,7 @@ fn trace(text: Option<Text<'_>>) -> Result<Option<Box<str>>, Rejection> {
     {
         return Ok(Some(trace));
     }
-    let detail = "`trace` must be a W3C traceparent: version-traceid-parentid-flags in lower-case hex".to_owned();
+    let detail = "`trace` must be a W3C traceparent: version-traceid-parentid-flags in lower-case hex";
     Err(Rejection::of(RejectionCode::InvalidTrace, "trace", detail))
 }
 

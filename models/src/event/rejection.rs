@@ -79,23 +79,23 @@ impl Rejection {
         Self { code, field: None, detail: shown(&detail.into()) }
     }
 
-    pub(super) fn of(code: RejectionCode, field: &'static str, detail: String) -> Self {
-        Self { code, field: Some(field), detail: shown(&detail) }
+    pub(super) fn of(code: RejectionCode, field: &'static str, detail: &str) -> Self {
+        Self { code, field: Some(field), detail: shown(detail) }
     }
 
     pub(super) fn missing(field: &'static str) -> Self {
-        Self::of(RejectionCode::MissingField, field, format!("`{field}` is required and must not be empty"))
+        Self::of(RejectionCode::MissingField, field, &format!("`{field}` is required and must not be empty"))
     }
 
     pub(super) fn too_long(field: &'static str, len: usize, limit: usize) -> Self {
-        Self::of(RejectionCode::TextTooLong, field, format!("`{field}` has {len} bytes; at most {limit} are accepted"))
+        Self::of(RejectionCode::TextTooLong, field, &format!("`{field}` has {len} bytes; at most {limit} are accepted"))
     }
 
     pub(super) fn too_many(field: &'static str, len: usize, limit: usize) -> Self {
         Self::of(
             RejectionCode::TooManyItems,
             field,
-            format!("`{field}` has {len} entries; at most {limit} are accepted"),
+            &format!("`{field}` has {len} entries; at most {limit} are accepted"),
         )
     }
 }
