@@ -71,6 +71,7 @@ struct ContributionLine {
 
 struct EventLine {
     culprit: bool,
+    carries: Vec<&'static str>,
     time: When,
     tool: Shown,
     action: &'static str,
@@ -80,7 +81,6 @@ struct EventLine {
     received: String,
     outcome: &'static str,
     bits: String,
-    strongest: Option<&'static str>,
 }
 
 struct VerdictLine {
@@ -208,15 +208,19 @@ fn event_count(alert: &Alert) -> String {
 }
 
 fn events(alert: &Alert, now: Timestamp) -> Vec<EventLine> {
-    let culprit = alert.contributions.first().map(|c| &c.event);
-    alert.events.iter().map(|e| event(e, culprit.is_some_and(|id| *id == e.id), now)).collect()
+    // The first of the strangest: an episode has one culprit, even if it did the same thing again.
+    let culprit = alert.events.iter().reduce(|most, e| if e.score > most.score { e } else { most });
+    let carries = |e: &AlertEvent| alert.contributions.iter().filter(|c| c.event == e.id).map(|c| c.dimension.as_str());
+    let line = |e: &AlertEvent| event(e, culprit.is_some_and(|c| c.id == e.id), carries(e).collect(), now);
+    alert.events.iter().map(line).collect()
 }
 
-fn event(e: &AlertEvent, culprit: bool, now: Timestamp) -> EventLine {
+fn event(e: &AlertEvent, culprit: bool, carries: Vec<&'static str>, now: Timestamp) -> EventLine {
     let tool = e.server.as_ref().map_or_else(|| e.tool.to_string(), |server| format!("{server}/{}", e.tool));
     let amount = |bytes: Option<u64>| bytes.map(format::bytes).unwrap_or_default();
     EventLine {
         culprit,
+        carries,
         time: When::new(e.time, now),
         tool: Shown::line(&tool),
         action: e.action.as_str(),
@@ -226,7 +230,6 @@ fn event(e: &AlertEvent, culprit: bool, now: Timestamp) -> EventLine {
         received: amount(e.bytes_out),
         outcome: outcome(e.outcome),
         bits: format::bits(e.score),
-        strongest: e.strongest.map(Dimension::as_str),
     }
 }
 

@@ -106,7 +106,7 @@ fn source(s: &SourceState, now: Timestamp) -> SourceLine {
         name: Shown::line(&s.name),
         state,
         class,
-        lag: s.lag.map_or_else(|| "unknown".to_owned(), |lag| format::count(lag.unsigned_abs())),
+        lag: s.lag.map_or_else(|| "–".to_owned(), |lag| format::count(lag.unsigned_abs())),
         last_event: s.last_event_at.map(|t| When::new(t, now)),
         error: s.last_error.as_deref().map(Shown::line),
     }
@@ -144,7 +144,7 @@ impl EngineFacts {
             promised: per_days(view.promised_alerts_per_1000_identity_days),
             realised: view
                 .alerts_per_1000_identity_days
-                .map_or_else(|| "less than one identity-day so far".to_owned(), per_days),
+                .map_or_else(|| "less than one identity-day so far".to_owned(), |n| per_days(n) + ", true and false"),
             ledger: format!("{:.2}", view.ledger),
             snapshot: format::count(view.snapshot),
             event_time: (view.event_time > Timestamp::EPOCH).then(|| When::new(view.event_time, now)),

@@ -141,7 +141,7 @@ async fn an_alert_says_why_in_one_page() {
         "exported 4,100 accounts and sent them to <code>mailto:dropbox@elsewhere.example</code>",
         "12 known recipients",
         "61\u{a0}%",
-        "strongest",
+        "strangest</span><bdi>crm/mail.send</bdi>",
         "crm.export",
         "It can still reach",
         "alerts but does not revoke",
@@ -154,7 +154,8 @@ async fn an_alert_says_why_in_one_page() {
     ] {
         assert!(page.contains(said), "{said}");
     }
-    // The event that contributed most is marked, and no other.
+    // The strangest event is marked, and no other; which evidence each event carries stands beside it.
+    assert!(page.contains(">target, chain</span>"));
     assert_eq!(page.matches("class=\"culprit\"").count(), 1);
 }
 

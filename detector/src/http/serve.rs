@@ -96,3 +96,43 @@ fn tls(app: &App) -> Result<Option<RustlsConfig>, ServeError> {
 fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> ServeError {
     ServeError::Certificate { path: path.to_owned(), reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::fixture::Fixture;
+
+    async fn refused(settings: &str) -> String {
+        let fixture = Fixture::with(settings);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        serve(fixture.app.clone(), listener, std::future::pending()).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_served_with_a_hash_or_a_certificate_that_cannot_be_read() {
+        let message = refused("[http]\ntoken_hashes = ['sha256:12']\n").await;
+        assert!(message.starts_with("http.token_hashes entry 1 ") && message.contains("driftwatch token"), "{message}");
+        let message = refused("[http]\ntls_cert = '/nowhere/c.pem'\ntls_key = '/nowhere/k.pem'\n").await;
+        assert!(message.contains("/nowhere/c.pem") && message.contains("http.tls_key"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn serving_ends_when_it_is_asked_to_although_a_stream_is_open() {
+        let fixture = Fixture::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(serve(fixture.app.clone(), listener, async { drop(stopped.await) }));
+        let mut stream = reqwest_to(&format!("http://{address}/v1/stream")).await;
+        assert!(stream.chunk().await.unwrap().is_some(), "`ready` arrives");
+        stop.send(()).unwrap();
+        serving.await.unwrap().unwrap();
+        while stream.chunk().await.ok().flatten().is_some() {}
+    }
+
+    async fn reqwest_to(url: &str) -> reqwest::Response {
+        // Plain HTTP: the client needs a provider only to be built.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        reqwest::Client::builder().build().unwrap().get(url).send().await.unwrap()
+    }
+}
