@@ -12,4 +12,6 @@ if [ ! -d "$DRIFTWATCH_DATASETS/agent-traces" ]; then
 fi
 data=$(cd "$DRIFTWATCH_DATASETS" && pwd)
 cd "$(dirname "$0")/.."
-exec cargo run --quiet --package replay --bin driftwatch-replay -- quality --data "$data" "$@"
+# The whole workspace, as the tests build it: the same dependencies then serve both.
+cargo build --quiet --workspace --bins
+exec "${CARGO_TARGET_DIR:-target}/debug/driftwatch-replay" quality --data "$data" "$@"

@@ -64,7 +64,9 @@ fn line(out: &mut String, shape: &Shape, number: u64, calls: &mut [u32], dice: &
 fn main() {
     // `cargo test --benches` would run the full measurement: it asks for one pass only.
     let quick = std::env::args().any(|a| a == "--test");
-    println!("| identities | events each | decode, events/s | engine, events/s | both, events/s | bytes an identity | why |");
+    println!(
+        "| identities | events each | decode, events/s | engine, events/s | both, events/s | bytes an identity | why |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for shape in &SHAPES {
         let total = if quick { 1_000 } else { shape.identities * shape.events_each };
@@ -85,7 +87,8 @@ fn main() {
             let decoded = start.elapsed();
             let start = Instant::now();
             for event in &events {
-                engine.handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
+                engine
+                    .handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
                 out.clear();
             }
             // The second half only: by then every identity is known and tables have their size.

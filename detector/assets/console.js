@@ -70,7 +70,9 @@
       const known = document.getElementById(message.data);
       if (known) known.remove();
     }
-    if (message.type === "row" || message.type === "gone") event.preventDefault();
+    if (message.type !== "row" && message.type !== "gone") return;
+    event.preventDefault();
+    htmx.trigger("#tally", "stale");
   });
 
   // The connection ---------------------------------------------------------------------------------------------------
@@ -128,6 +130,16 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue("--" + name).trim();
     const names = ["critical", "high", "medium", "low"];
+    const pad = (n) => String(n).padStart(2, "0");
+    // Hours of the day in UTC, with the date where it changes.
+    const clock = (plot, splits, index, space, step) => splits.map((second, i) => {
+      const at = new Date(second * 1000);
+      const day = at.getUTCFullYear() + "-" + pad(at.getUTCMonth() + 1) + "-" + pad(at.getUTCDate());
+      if (step >= 86400) return day;
+      const hour = pad(at.getUTCHours()) + ":" + pad(at.getUTCMinutes());
+      const turned = i === 0 || at.getUTCDate() !== new Date(splits[i - 1] * 1000).getUTCDate();
+      return turned ? hour + "\n" + day : hour;
+    });
     const axis = { stroke: colour("dim"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "12px system-ui" };
     const series = names.map((name) => ({
       label: name,
@@ -142,7 +154,8 @@
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.15, 1)] } },
-      axes: [axis, Object.assign({ label: "evidence, bits", labelSize: 18, size: 44, labelFont: "12px system-ui" }, axis)],
+      tzDate: (second) => uPlot.tzDate(new Date(second * 1000), "Etc/UTC"),
+      axes: [Object.assign({ values: clock }, axis), Object.assign({ label: "evidence, bits", labelSize: 18, size: 44, labelFont: "12px system-ui" }, axis)],
       series: [{}].concat(series),
     }, [data.at].concat(names.map((name) => data.bits.map((bits, i) => (data.severity[i] === name ? bits : null)))), element);
   }

@@ -1,11 +1,12 @@
 //! One alert: why it was raised, what was done, and the verdict on it.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Extension;
 use models::alert::{Alert, AlertEvent, Contribution, CredentialRef};
 use models::assessment::Decision;
+use models::decision::Withheld;
 use models::dimension::Dimension;
 use models::event::{Action, ActionOutcome, Timestamp};
 use serde::Deserialize;
@@ -160,8 +161,8 @@ fn page(
         events: events(alert, now),
         others: others.map(|o| Row::new(o, now)).collect(),
         verdict: record.verdict.as_ref().map(|v| verdict_line(v, now)),
-        response: response(alert.decision),
-        withheld: alert.withheld.filter(|_| alert.decision != Decision::Revoke).map(|w| w.reason()),
+        response: response(record),
+        withheld: alert.withheld.filter(|_| alert.decision != Decision::Revoke).map(Withheld::reason),
         revocation,
         approvals: alert.approvals.iter().map(|a| Shown::line(a)).collect(),
         credential: alert.credential.as_ref().map(|c| credential(c, record, now)),
@@ -179,8 +180,8 @@ fn contribution(c: &Contribution) -> ContributionLine {
         width: width(c.share),
         share: format::percent(c.share),
         bits: format!("{:.1}", c.bits),
-        actual: Shown::cut(&c.actual, 200),
-        typical: Shown::cut(&c.typical, 200),
+        actual: Shown::sentence(&c.actual),
+        typical: Shown::sentence(&c.typical),
     }
 }
 
@@ -251,12 +252,18 @@ fn verdict_line(settled: &Settled, now: Timestamp) -> VerdictLine {
     }
 }
 
-fn response(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Revoke => "A revocation was requested",
-        Decision::Alert => "An alert was raised, nothing was revoked",
-        Decision::Record => "Recorded only: the policy for this identity is in shadow mode",
-        Decision::None => "Nothing was done",
+fn response(record: &AlertRecord) -> &'static str {
+    match (record.alert.decision, record.revocation_state) {
+        (Decision::Revoke, Some(RevocationState::Delivered)) => "Revocation delivered, not confirmed yet",
+        (Decision::Revoke, Some(RevocationState::Confirmed)) => "Revoked, and confirmed by the broker",
+        (Decision::Revoke, Some(RevocationState::StillUsed)) => "Revoked, but the credential is still used",
+        (Decision::Revoke, Some(RevocationState::Failed)) => "The revocation failed: it is not revoked",
+        (Decision::Revoke, Some(RevocationState::Expired)) => "The credential expired before a broker confirmed",
+        (Decision::Revoke, Some(RevocationState::Undone)) => "Revoked, and taken back",
+        (Decision::Revoke, _) => "Revocation requested",
+        (Decision::Alert, _) => "An alert was raised, nothing was revoked",
+        (Decision::Record, _) => "Recorded only: the policy for this identity is in shadow mode",
+        (Decision::None, _) => "Nothing was done",
     }
 }
 

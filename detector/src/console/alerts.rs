@@ -101,7 +101,8 @@ fn query_string(query: &AlertQuery) -> String {
         ("shadow", &query.shadow),
     ];
     let given = pairs.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    given.filter(|(_, v)| !v.is_empty()).map(|(name, v)| format!("{name}={}&", url::encode(v))).collect()
+    let texts = given.filter(|(_, v)| !v.is_empty()).map(|(name, v)| format!("{name}={}&", url::encode(v)));
+    texts.chain(query.limit.map(|limit| format!("limit={limit}&"))).collect()
 }
 
 pub(super) async fn show(

@@ -92,10 +92,10 @@ pub(crate) fn bytes(n: u64) -> String {
 /// A share from 0 to 1 in percent, with more digits where it is small.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
-        p if p == 0.0 || p >= 10.0 => format!("{p:.0} %"),
-        p if p >= 1.0 => format!("{p:.1} %"),
-        p if p >= 0.01 => format!("{p:.2} %"),
-        _ => "< 0.01 %".to_owned(),
+        p if p == 0.0 || p >= 99.95 || (10.0..99.0).contains(&p) => format!("{p:.0}\u{a0}%"),
+        p if p >= 1.0 => format!("{p:.1}\u{a0}%"),
+        p if p >= 0.01 => format!("{p:.2}\u{a0}%"),
+        _ => "< 0.01\u{a0}%".to_owned(),
     }
 }
 
@@ -125,24 +125,27 @@ mod tests {
     fn times_show_their_distance_and_keep_the_exact_value() {
         let now = Timestamp::from_seconds(1_777_888_800);
         let shown = When::new(Timestamp::from_seconds(1_777_888_800 - 200), now).to_string();
-        assert_eq!(
-            shown,
-            "<time datetime=\"2026-05-04T09:56:40Z\" title=\"2026-05-04 09:56:40 UTC\">3 min ago</time>"
-        );
+        assert_eq!(shown, "<time datetime=\"2026-05-04T09:56:40Z\" title=\"2026-05-04 09:56:40 UTC\">3 min ago</time>");
         assert!(When::new(Timestamp::from_seconds(1_777_892_400), now).to_string().contains(">in 1 h<"));
     }
 
     #[test]
     fn numbers_read_well_at_every_size() {
         assert_eq!([count(0), count(999), count(1_000), count(12_345_678)], ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([bytes(999), bytes(1_500), bytes(250_000), bytes(u64::MAX)], ["999 B", "1.5 kB", "250 kB", "18447 PB"]);
-        assert_eq!([percent(0.0), percent(0.5), percent(0.012), percent(0.0005), percent(1e-9)], ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %"]);
+        assert_eq!(
+            [bytes(999), bytes(1_500), bytes(250_000), bytes(u64::MAX)],
+            ["999 B", "1.5 kB", "250 kB", "18447 PB"]
+        );
+        assert_eq!(
+            [0.0, 0.5, 0.012, 0.0005, 1e-9, 0.996, 1.0].map(|share| percent(share).replace('\u{a0}', " ")),
+            ["0 %", "50 %", "1.2 %", "0.05 %", "< 0.01 %", "99.6 %", "100 %"]
+        );
     }
 
     #[test]
     fn a_rank_never_claims_more_than_its_sessions_carry() {
         assert_eq!(rank(0.0002, 4_999), "stranger than all 4,999 past sessions");
-        assert_eq!(rank(0.01, 4_999), "among the strangest 1.0 % of 4,999 past sessions");
+        assert_eq!(rank(0.01, 4_999), "among the strangest 1.0\u{a0}% of 4,999 past sessions");
         assert!(rank(1.0, 0).starts_with("not ranked yet"));
     }
 }

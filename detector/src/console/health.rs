@@ -74,12 +74,8 @@ struct ExampleLine {
     size: String,
 }
 
-pub(super) async fn show(
-    State(web): State<Web>,
-    Extension(actor): Extension<Actor>,
-) -> Result<Response, PageError> {
-    let (counters, quarantine) =
-        web.app.read(|conn| Ok((ingest::counters(conn)?, ingest::quarantine(conn)?))).await?;
+pub(super) async fn show(State(web): State<Web>, Extension(actor): Extension<Actor>) -> Result<Response, PageError> {
+    let (counters, quarantine) = web.app.read(|conn| Ok((ingest::counters(conn)?, ingest::quarantine(conn)?))).await?;
     let now = web.app.now();
     let readiness = web.app.readiness();
     let (chrome, view) = Chrome::load(&web, &actor, Place::Ingest).await;
@@ -93,10 +89,7 @@ pub(super) async fn show(
     })
 }
 
-pub(super) async fn release(
-    State(web): State<Web>,
-    Extension(actor): Extension<Actor>,
-) -> Result<Response, PageError> {
+pub(super) async fn release(State(web): State<Web>, Extension(actor): Extension<Actor>) -> Result<Response, PageError> {
     release_brake(&web.app, &actor).await?;
     Ok(Redirect::to("/health").into_response())
 }
@@ -165,8 +158,8 @@ fn reason(q: &Quarantined, now: Timestamp) -> Reason {
     let examples = q.examples.iter().map(|x| ExampleLine {
         place: Shown::line(&x.place),
         received: When::from_millis(x.received_at_ms, now),
-        detail: Shown::line(&x.detail),
-        raw: Shown::cut(&x.raw, 160),
+        detail: Shown::sentence(&x.detail),
+        raw: Shown::block(&x.raw, 160),
         size: format::bytes(x.bytes),
     });
     Reason { code: Shown::line(&q.code), kept: format::count(q.kept), examples: examples.collect() }

@@ -40,13 +40,11 @@ pub(super) struct LoginForm {
 
 pub(super) async fn enter(State(web): State<Web>, Form(form): Form<LoginForm>) -> Result<Response, PageError> {
     let next = local(&form.next);
-    match web.gate.login(form.token.trim()) {
-        Some(cookie) => Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response()),
-        None => {
-            let page = render(&LoginPage { next: next.to_owned(), refused: true })?;
-            Ok((StatusCode::UNAUTHORIZED, page).into_response())
-        }
-    }
+    let Some(cookie) = web.gate.login(form.token.trim()) else {
+        let page = render(&LoginPage { next: next.to_owned(), refused: true })?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    };
+    Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response())
 }
 
 pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap) -> Response {
@@ -55,9 +53,8 @@ pub(super) async fn leave(State(web): State<Web>, headers: HeaderMap) -> Respons
 
 /// Where to go after signing in: a path of ours, and nothing that a browser could read as another host.
 fn local(next: &str) -> &str {
-    let safe = next.starts_with('/')
-        && !next.starts_with("//")
-        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let safe =
+        next.starts_with('/') && !next.starts_with("//") && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if safe { next } else { "/" }
 }
 

@@ -23,28 +23,32 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// A text that takes one line; a longer one is cut in the middle and opens on demand.
+    /// A name, URI or other value on one line; a longer one is cut in the middle and opens on demand.
     pub(crate) fn line(text: &str) -> Self {
-        Self::cut(text, LINE)
+        Self::cut(text, LINE, html)
     }
 
-    /// A text that takes a few lines, such as a sentence of the engine.
+    /// A value that takes a few lines, cut at `limit` characters.
+    pub(crate) fn block(text: &str, limit: usize) -> Self {
+        Self::cut(text, limit, html)
+    }
+
+    /// Words of ours around values of the event, which stand in backticks.
     pub(crate) fn sentence(text: &str) -> Self {
-        Self::cut(text, LINE * 4)
+        Self::cut(text, LINE * 4, prose)
     }
 
-    /// A text for a narrow place that leads to its full form: cut, and nothing on demand.
+    /// A value in a narrow place that leads to its full form: cut, and nothing on demand.
     pub(crate) fn brief(text: &str) -> Self {
         Self { short: html(&shorten(text, LINE / 2)), full: None }
     }
 
-    /// The engine's sentence for a narrow place.
+    /// A sentence in a narrow place.
     pub(crate) fn brief_sentence(text: &str) -> Self {
-        Self { short: html(&shorten(text, LINE * 2)), full: None }
+        Self { short: prose(&shorten(text, LINE * 2)), full: None }
     }
 
-    /// A text cut to `limit` characters.
-    pub(crate) fn cut(text: &str, limit: usize) -> Self {
+    fn cut(text: &str, limit: usize, html: fn(&str) -> String) -> Self {
         let short = shorten(text, limit);
         let full = (short.len() != text.len()).then(|| html(&shorten(text, MOST)));
         Self { short: html(&short), full }
@@ -109,6 +113,27 @@ fn html(text: &str) -> String {
     out
 }
 
+/// Like [`html`], with what stands in backticks as code. A value that holds backticks itself only moves where code begins.
+fn prose(text: &str) -> String {
+    let parts: Vec<_> = text.split('`').collect();
+    // An odd number of backticks leaves the last one as it is.
+    let closed = parts.len() - usize::from(parts.len().is_multiple_of(2));
+    let mut out = String::with_capacity(text.len() + 16);
+    for (i, part) in parts.iter().enumerate() {
+        if i >= closed {
+            out.push('`');
+        }
+        if i % 2 == 1 && i < closed {
+            out.push_str("<code>");
+            out.push_str(&html(part));
+            out.push_str("</code>");
+        } else {
+            out.push_str(&html(part));
+        }
+    }
+    out
+}
+
 /// Keeps the beginning and the end: of a path or URI both matter.
 fn shorten(text: &str, limit: usize) -> String {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
@@ -146,10 +171,7 @@ mod tests {
     #[test]
     fn markup_is_text() {
         let shown = Shown::line("</script><script>alert('1')</script>&\"").to_string();
-        assert_eq!(
-            shown,
-            "<bdi>&lt;/script&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;</bdi>"
-        );
+        assert_eq!(shown, "<bdi>&lt;/script&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;</bdi>");
     }
 
     #[test]
@@ -180,13 +202,24 @@ mod tests {
         assert!(!Shown::brief(&uri).to_string().contains("<details"));
     }
 
+    #[test]
+    fn values_in_backticks_are_code_and_a_lone_backtick_is_itself() {
+        let shown = |text: &str| Shown::brief_sentence(text).to_string();
+        assert_eq!(shown("called `a<b` on `c`"), "<bdi>called <code>a&lt;b</code> on <code>c</code></bdi>");
+        assert_eq!(shown("a ` b"), "<bdi>a ` b</bdi>");
+        assert_eq!(shown("`a` ` b"), "<bdi><code>a</code> ` b</bdi>");
+        assert_eq!(Shown::line("`a`").to_string(), "<bdi>`a`</bdi>");
+    }
+
     proptest! {
         // Law: whatever the text, the shown form holds no markup but ours and no character that reorders or hides.
         #[test]
-        fn no_text_breaks_out(text in "\\PC{0,40}[\u{0}-\u{1f}\u{200b}-\u{202e}\u{2066}-\u{2069}<>&\"']{0,200}") {
-            for shown in [Shown::line(&text), Shown::sentence(&text), Shown::brief(&text)] {
+        fn no_text_breaks_out(text in "\\PC{0,40}[\u{0}-\u{1f}\u{200b}-\u{202e}\u{2066}-\u{2069}<>&`\"']{0,200}") {
+            for shown in [Shown::line(&text), Shown::sentence(&text), Shown::brief_sentence(&text)] {
                 let page = shown.to_string();
-                let bare = ["<bdi>", "<bdi class=\"full\">", "</bdi>", "<span class=\"cp\">", "</span>",
+                let bare = ["<bdi>",
+                    "<code>",
+                    "</code>", "<bdi class=\"full\">", "</bdi>", "<span class=\"cp\">", "</span>",
                     "<details class=\"cut\">", "</details>", "<summary>", "</summary>"]
                     .iter().fold(page, |page, ours| page.replace(ours, ""));
                 let ours = |c: char| !matches!(c, '<' | '>' | '"' | '\'') && !is_hidden(c);

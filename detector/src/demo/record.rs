@@ -83,11 +83,16 @@ impl Record {
         let Cast { seed, agents, days } = home.cast();
         let (events, ranked) = (Grouped(learned.events), Grouped(learned.ranked));
         let mut texts = vec![
-            format!("{} {days} days of {agents} agents (seed {seed}): {events} events, {} baselines, a session ranks among {ranked} earlier ones",
-                if learned.earlier { "known from an earlier run:" } else { "learned" }, learned.identities),
+            format!(
+                "{} {days} days of {agents} agents (seed {seed}): {events} events, {} baselines, a session ranks among {ranked} earlier ones",
+                if learned.earlier { "known from an earlier run:" } else { "learned" },
+                learned.identities
+            ),
             format!("console  {}/", self.url),
             format!("broker   {webhook} issues the agents' credentials, and kills what a signed webhook names"),
-            format!("budget   at most {FALSE_ALERTS} false alerts per 1,000 identity-days and {FALSE_REVOCATIONS} false revocations per million;\na credential is revoked only if its session is stranger than all {ranked} earlier ones, and the identity has history"),
+            format!(
+                "budget   at most {FALSE_ALERTS} false alerts per 1,000 identity-days and {FALSE_REVOCATIONS} false revocations per million;\na credential is revoked only if its session is stranger than all {ranked} earlier ones, and the identity has history"
+            ),
         ];
         if let Some(kept) = home.kept() {
             texts.push(format!("state    {} is kept; run the demo there again to go on", kept.display()));
@@ -104,7 +109,13 @@ impl Record {
             Fact::Dead { name, identity, credential, done, of } => {
                 let guilty = self.is_hijacked(&identity);
                 let tone = if guilty { Tone::Good } else { Tone::Bad };
-                Some((tone, format!("{name} finds its credential {credential} dead before action {} of {of}, and stops", done + 1)))
+                Some((
+                    tone,
+                    format!(
+                        "{name} finds its credential {credential} dead before action {} of {of}, and stops",
+                        done + 1
+                    ),
+                ))
             }
             Fact::Unheard { name, whom, problem } => {
                 let text = format!("{name} stops: {whom} does not take its request ({})", plain(&problem));
@@ -118,7 +129,13 @@ impl Record {
         told.into_iter().map(|(tone, text)| Line { at, tone, text }).collect()
     }
 
-    fn take_hijack(&mut self, name: String, identity: String, task: &str, scenario: Scenario) -> Option<(Tone, String)> {
+    fn take_hijack(
+        &mut self,
+        name: String,
+        identity: String,
+        task: &str,
+        scenario: Scenario,
+    ) -> Option<(Tone, String)> {
         let how = match scenario {
             Scenario::PromptInjection => "will read a text with instructions in it, and follow them",
             Scenario::Exfiltration => "will read confidential records in bulk, and send them out",
@@ -168,7 +185,10 @@ impl Record {
             let what = credential.as_deref().unwrap_or("its session");
             let whose = name_of(&revocation.identity);
             let strange = plain(&format!("{:.1}", revocation.score));
-            told = Some((Tone::Found, format!("REVOKE {what} of {whose}: evidence {strange} nats, beyond every earlier session\n{id}")));
+            told = Some((
+                Tone::Found,
+                format!("REVOKE {what} of {whose}: evidence {strange} nats, beyond every earlier session\n{id}"),
+            ));
             Requested { identity: revocation.identity.into(), credential, delivered: false, confirmed: false }
         });
         match state {
@@ -212,7 +232,7 @@ impl Record {
         let benign = |identities: &mut dyn Iterator<Item = &str>| -> u64 {
             identities.filter(|identity| !self.is_hijacked(identity)).collect::<BTreeSet<_>>().len() as u64
         };
-        let since_first = |at: Option<Duration>| Some((at? .checked_sub(self.first_act?)?).as_secs_f64());
+        let since_first = |at: Option<Duration>| Some((at?.checked_sub(self.first_act?)?).as_secs_f64());
         let count = |is: fn(&Requested) -> bool| self.revocations.values().filter(|r| is(r)).count() as u64;
         Summary {
             cast,
@@ -253,7 +273,8 @@ impl Record {
         let Some((name, ..)) = &self.hijacked else {
             return Some("it was stopped before the hijack".to_owned());
         };
-        let misused = |r: &&Requested| r.credential.as_ref().is_some_and(|credential| self.misused.contains(credential));
+        let misused =
+            |r: &&Requested| r.credential.as_ref().is_some_and(|credential| self.misused.contains(credential));
         match self.revocations.values().find(misused) {
             Some(_) if self.first_dead.is_none() => Some(format!("the broker did not kill the credential of {name}")),
             Some(revocation) if !revocation.confirmed => {

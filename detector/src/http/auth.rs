@@ -127,7 +127,8 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, n
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // A program that sends a token means it; a browser sends cookies for whatever page asks.
     if changes && !by_program && !origin::is_own(headers, gate.required) {
-        let detail = "a change asked for by a browser must come from the console itself; a program sends a bearer token";
+        let detail =
+            "a change asked for by a browser must come from the console itself; a program sends a bearer token";
         return Problem::foreign(detail).into_response();
     }
     match gate.admit(headers) {

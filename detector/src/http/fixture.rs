@@ -21,6 +21,10 @@ use crate::source::ingest::Ingest;
 use crate::store::Store;
 use crate::store::commit::{Act, Pending, Ruling};
 
+/// Settings with a broker that nothing is ever sent to, since no worker runs.
+pub(crate) const WEBHOOK: &str = "[[webhook]]\nname = 'broker'\nurl = 'https://broker.example/hook'\n\
+    secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo='\n";
+
 /// What the engine answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {

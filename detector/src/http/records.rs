@@ -11,8 +11,8 @@ pub(crate) mod revocations;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rusqlite::{Error, Row};
 use rusqlite::types::Type;
+use rusqlite::{Error, Row};
 use serde::de::DeserializeOwned;
 
 /// Most rows of one page.

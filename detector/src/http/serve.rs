@@ -55,8 +55,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     for (i, hash) in app.config().http.token_hashes.iter().enumerate() {
-        hash.parse::<TokenHash>()
-            .map_err(|e| ServeError::TokenHash { position: i + 1, reason: e.to_string() })?;
+        hash.parse::<TokenHash>().map_err(|e| ServeError::TokenHash { position: i + 1, reason: e.to_string() })?;
     }
     let tls = tls(&app)?;
     listener.set_nonblocking(true)?;

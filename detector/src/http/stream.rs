@@ -81,8 +81,7 @@ pub(crate) async fn open(web: Web, after: Option<i64>, render: impl Render) -> R
     // The channel is new: it has room.
     let _ = events.try_send(opening);
     tokio::spawn(follow(web, start, render, events, permit));
-    let mut response =
-        Sse::new(Received(received)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let mut response = Sse::new(Received(received)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
@@ -102,7 +101,7 @@ async fn follow(
         moved.mark_unchanged();
         let caught_up = tokio::select! {
             sent = send_batch(&web, &mut seq, &render, &events) => sent,
-            _ = closing.wait_for(|closing| *closing) => return,
+            () = closed(&mut closing) => return,
         };
         match caught_up {
             None => return,
@@ -112,8 +111,15 @@ async fn follow(
         tokio::select! {
             changed = moved.changed() => if changed.is_err() { return },
             () = events.closed() => return,
-            _ = closing.wait_for(|closing| *closing) => return,
+            () = closed(&mut closing) => return,
         }
+    }
+}
+
+/// Returns when the service closes; never where nobody can close it.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    if closing.wait_for(|closing| *closing).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -57,7 +57,8 @@ impl AlertQuery {
             severities.split(',').filter(|s| !s.is_empty()).map(|s| word(s, "severity", &SEVERITIES, Severity::as_str));
         let state = given(&self.state).map(|s| word(&s, "state", &AlertState::ALL, AlertState::as_str));
         let decision = given(&self.decision).map(|s| word(&s, "decision", &DECISIONS, Decision::as_str));
-        let shadow = given(&self.shadow).map(|s| word(&s, "shadow", &[true, false], |b| if b { "true" } else { "false" }));
+        let shadow =
+            given(&self.shadow).map(|s| word(&s, "shadow", &[true, false], |b| if b { "true" } else { "false" }));
         Ok(AlertFilter {
             tenant: given(&self.tenant),
             identity: given(&self.identity),
@@ -79,7 +80,8 @@ fn word<T: Copy>(text: &str, field: &str, words: &[T], name: fn(T) -> &'static s
 
 #[derive(Debug, Serialize)]
 pub(super) struct Alerts {
-    alerts: Vec<AlertRecord>,
+    #[serde(rename = "alerts")]
+    rows: Vec<AlertRecord>,
     /// Cursor of the next page.
     next: Option<String>,
     /// Position of `GET /v1/stream?after=` that continues this page.
@@ -94,7 +96,7 @@ pub(super) async fn list(
     let filter = query.filter()?;
     let (cursor, limit) = paging(query.cursor.as_deref(), query.limit)?;
     let page = app.read(move |conn| alerts::list(conn, &filter, cursor.as_ref(), limit)).await?;
-    Ok(Json(Alerts { alerts: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
+    Ok(Json(Alerts { rows: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
 }
 
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<AlertRecord>, Problem> {
@@ -143,7 +145,9 @@ pub(crate) async fn settle(
 ) -> Result<(), Problem> {
     let note = note.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty());
     if note.as_ref().is_some_and(|n| n.chars().count() > MAX_NOTE) {
-        return Err(Problem::invalid(format!("`note` is longer than {MAX_NOTE} characters; put the rest where it links to")));
+        return Err(Problem::invalid(format!(
+            "`note` is longer than {MAX_NOTE} characters; put the rest where it links to"
+        )));
     }
     let alert = find(app, id).await?.alert;
     let (tenant, identity) = (alert.tenant.into_string(), alert.identity.into_string());

@@ -1,9 +1,9 @@
 //! Probes, metrics, the state of the engine and the brake.
 
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use axum::extract::State;
 use models::view::EngineView;
 use serde_json::json;
 

@@ -43,7 +43,8 @@ impl RevocationQuery {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Revocations {
-    revocations: Vec<RevocationRecord>,
+    #[serde(rename = "revocations")]
+    rows: Vec<RevocationRecord>,
     next: Option<String>,
     feed: i64,
 }
@@ -56,7 +57,7 @@ pub(super) async fn list(
     let state = query.state()?;
     let (cursor, limit) = paging(query.cursor.as_deref(), query.limit)?;
     let page = app.read(move |conn| revocations::list(conn, state, cursor.as_ref(), limit)).await?;
-    Ok(Json(Revocations { revocations: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
+    Ok(Json(Revocations { rows: page.rows, next: page.next.map(|c| c.encode()), feed: page.feed }))
 }
 
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<RevocationRecord>, Problem> {
@@ -124,7 +125,9 @@ pub(crate) async fn confirm(app: &App, actor: &Actor, id: &str, confirmation: Co
 /// When there is no such revocation, its state does not allow it, or the reason is too long.
 pub(crate) async fn undo(app: &App, actor: &Actor, id: &str, reason: String) -> Result<(), Problem> {
     if reason.chars().count() > MAX_REASON {
-        return Err(Problem::invalid(format!("`reason` is longer than {MAX_REASON} characters; put the rest where it links to")));
+        return Err(Problem::invalid(format!(
+            "`reason` is longer than {MAX_REASON} characters; put the rest where it links to"
+        )));
     }
     let (id, by, now) = (id.to_owned(), actor.name.clone(), app.now_ms());
     let endpoints = app.config().webhooks.clone();
@@ -144,7 +147,9 @@ pub(crate) async fn resend(app: &App, actor: &Actor, id: &str) -> Result<(), Pro
 fn done(written: Result<Change, StoreError>) -> Result<(), Problem> {
     match written? {
         Change::Moved(_) | Change::Already => Ok(()),
-        Change::Refused(state) => Err(Problem::conflict(format!("the revocation is `{state}`, from which this is not possible"))),
+        Change::Refused(state) => {
+            Err(Problem::conflict(format!("the revocation is `{state}`, from which this is not possible")))
+        }
         Change::Unknown => Err(unknown()),
     }
 }
@@ -174,7 +179,10 @@ pub(super) async fn post_enable(
 /// When no webhook has this name.
 pub(crate) async fn enable(app: &App, actor: &Actor, name: &str) -> Result<(), Problem> {
     if !app.config().webhooks.iter().any(|w| w.name() == name) {
-        return Err(Problem::unknown("endpoint", "no webhook of the configuration has this name; `GET /v1/endpoints` lists them"));
+        return Err(Problem::unknown(
+            "endpoint",
+            "no webhook of the configuration has this name; `GET /v1/endpoints` lists them",
+        ));
     }
     let (name, by, now) = (name.to_owned(), actor.name.clone(), app.now_ms());
     Ok(app.write(move |tx| outbox::enable(tx, &name, &by, now)).await?)

@@ -12,7 +12,7 @@ use rand::rngs::OsRng;
 /// Name of the cookie.
 pub(super) const NAME: &str = "driftwatch_session";
 /// A working day; then one logs in again.
-const LIFE: Duration = Duration::from_secs(12 * 3_600);
+const LIFE: Duration = Duration::from_hours(12);
 /// Most sessions at once. When it is full, the oldest ends.
 const MOST: usize = 1_000;
 

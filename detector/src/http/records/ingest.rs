@@ -7,7 +7,7 @@ use rusqlite::{Connection, Error, named_params};
 use super::count;
 
 /// Most bytes of a quarantined input that are read for display.
-const RAW: usize = 512;
+const RAW: u32 = 512;
 /// Examples of each reason.
 const EXAMPLES: u32 = 3;
 
@@ -62,7 +62,7 @@ fn examples(conn: &Connection, code: &str) -> Result<Vec<Example>, Error> {
         "SELECT source, partition, position, received_at, detail, substr(raw, 1, :raw), length(raw) \
          FROM quarantine WHERE code = :code ORDER BY seq DESC LIMIT :limit",
     )?;
-    let params = named_params! { ":code": code, ":raw": RAW as i64, ":limit": EXAMPLES };
+    let params = named_params! { ":code": code, ":raw": RAW, ":limit": EXAMPLES };
     let rows = statement.query_map(params, |row| {
         let (source, partition, position): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Example {

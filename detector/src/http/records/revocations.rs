@@ -97,8 +97,8 @@ pub(crate) fn one(conn: &Connection, id: &str) -> Result<Option<RevocationRecord
 
 /// What was done to an object (an alert or a revocation), oldest first.
 pub(crate) fn audit(conn: &Connection, object: &str) -> Result<Vec<AuditEntry>, Error> {
-    let mut statement =
-        conn.prepare_cached("SELECT at, actor, action, detail FROM audit WHERE object = :object ORDER BY seq LIMIT 100")?;
+    let mut statement = conn
+        .prepare_cached("SELECT at, actor, action, detail FROM audit WHERE object = :object ORDER BY seq LIMIT 100")?;
     let rows = statement.query_map(named_params! { ":object": object }, |row| {
         Ok(AuditEntry { at_ms: row.get(0)?, actor: row.get(1)?, action: row.get(2)?, detail: row.get(3)? })
     })?;
