@@ -214,9 +214,10 @@ impl Engine {
     fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
+        let mut closed = Vec::new();
         // A frozen baseline is not even forgotten: epochs stand still.
         if phase != Phase::Frozen {
-            self.advance(time, out);
+            self.advance(time, &mut closed);
         }
         let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
         let world = World {
@@ -226,7 +227,6 @@ impl Engine {
             nobody: &self.nobody,
         };
         let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
-        let mut closed = Vec::new();
         let mut assessed = shard.assess(&world, identity, event, time, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };

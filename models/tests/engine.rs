@@ -155,6 +155,8 @@ fn feed_from(engine: &mut Engine, events: &[Event], phase: Phase, trust: Trust, 
     let (mut seen, mut out) = (Seen::default(), Vec::new());
     for event in events {
         engine.handle(Input::Event { event, trust, arrival, phase }, &mut out);
+        let assessed = |o: &Output| matches!(o, Output::Assessed(_));
+        assert!(out.first().is_some_and(assessed) && !out.iter().skip(1).any(assessed), "one assessment, first");
         seen.take(&mut out);
     }
     seen

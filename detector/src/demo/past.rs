@@ -122,8 +122,7 @@ impl Past {
         }
         if fresh {
             engine.publish(&mut outputs);
-            let mut pending = Pending::default();
-            pending.state = engine.checkpoint();
+            let pending = Pending { state: engine.checkpoint(), ..Pending::default() };
             store.write(|tx| pending.write(tx, &[], now().as_nanos() / 1_000_000))?;
         }
         Ok(Some(learned(&engine, 1.0, events, !fresh)))
