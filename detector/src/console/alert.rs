@@ -210,8 +210,11 @@ fn event_count(alert: &Alert) -> String {
 fn events(alert: &Alert, now: Timestamp) -> Vec<EventLine> {
     // The first of the strangest: an episode has one culprit, even if it did the same thing again.
     let culprit = alert.events.iter().reduce(|most, e| if e.score > most.score { e } else { most });
-    let carries = |e: &AlertEvent| alert.contributions.iter().filter(|c| c.event == e.id).map(|c| c.dimension.as_str());
-    let line = |e: &AlertEvent| event(e, culprit.is_some_and(|c| c.id == e.id), carries(e).collect(), now);
+    let line = |e: &AlertEvent| {
+        let carried = alert.contributions.iter().filter(|c| c.event == e.id);
+        let carries = carried.map(|c| c.dimension.as_str()).collect();
+        event(e, culprit.is_some_and(|c| c.id == e.id), carries, now)
+    };
     alert.events.iter().map(line).collect()
 }
 
