@@ -255,8 +255,8 @@ fn start(home: &Home, port: Option<u16>, keys: &WebhookKeys, webhook: &str) -> R
     let mut refused = None;
     for port in candidates {
         match Service::start(settings::service(home, port, keys, webhook)?) {
-            Err(StartError::Listen { address, reason }) if reason.kind() == std::io::ErrorKind::AddrInUse => {
-                refused = Some(StartError::Listen { address, reason });
+            Err(StartError::Listen { address, source }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+                refused = Some(StartError::Listen { address, source });
             }
             started => return Ok(started?),
         }

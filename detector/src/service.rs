@@ -37,12 +37,12 @@ pub enum StartError {
     #[error(transparent)]
     Restore(#[from] models::engine::RestoreError),
     /// The address cannot be listened on.
-    #[error("cannot listen on `{address}` ({reason}); set another http.listen")]
+    #[error("cannot listen on `{address}`; free it or set another http.listen")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
-        reason: std::io::Error,
+        source: std::io::Error,
     },
     /// The system gives no further thread.
     #[error("cannot start a thread: {0}")]
@@ -139,7 +139,7 @@ impl Service {
     /// When the store or the address cannot be used.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let address = config.http.listen;
-        let failed = |reason| StartError::Listen { address, reason };
+        let failed = |source| StartError::Listen { address, source };
         // First, so that a second service on the same port changes nothing.
         let socket = TcpListener::bind(address).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;

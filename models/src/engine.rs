@@ -33,7 +33,10 @@ pub const MODEL_VERSION: &str = "1";
 const SHARDS: usize = 16;
 /// How often shared knowledge is published, in event time and in events.
 const EPOCH_SECONDS: i64 = 3600;
-const EPOCH_EVENTS: u64 = 65_536;
+const EPOCH_EVENTS: u64 = 16_384;
+/// A jump of the clock that needs this many events in a row to be believed.
+const FAR_AHEAD: Duration = Duration::from_hours(24);
+const AGREEING: u32 = 8;
 /// Half-life of shared knowledge, and how often it is applied.
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
@@ -77,9 +80,8 @@ pub enum Input<'a> {
         /// Whether it is learned from and acted upon.
         phase: Phase,
     },
-    /// Time passed without events: episodes that are over are closed, and an epoch that is over ends. Sessions are completed
-    /// only at the end of an epoch or by their identity's next event, so that ticks, which only a live run has, change no
-    /// score.
+    /// Time passed without events: episodes that are over are closed. Sessions are completed and epochs end only by events,
+    /// so that ticks, which only a live run has, change no score.
     Tick(Timestamp),
     /// An analyst settled an alert.
     Verdict {
@@ -161,6 +163,7 @@ pub struct Engine {
     clock: Timestamp,
     epoch: i64,
     since_publish: u64,
+    far_ahead: u32,
     last_decay: Timestamp,
     live_identity_days: f64,
     /// What shards have learned since the last snapshot, beyond what they still hold.
@@ -185,6 +188,7 @@ impl Engine {
             clock: Timestamp::EPOCH,
             epoch: i64::MIN,
             since_publish: 0,
+            far_ahead: 0,
             last_decay: Timestamp::EPOCH,
             live_identity_days: 0.0,
             set_aside: Vec::new(),
@@ -200,7 +204,6 @@ impl Engine {
         match input {
             Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
             Input::Tick(now) => {
-                self.advance(now, 0, out);
                 self.sweep(now, Sweep::Episodes, out);
             }
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
@@ -211,7 +214,11 @@ impl Engine {
     fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
-        self.advance(time, 1, out);
+        let mut closed = Vec::new();
+        // A frozen baseline is not even forgotten: epochs stand still.
+        if phase != Phase::Frozen {
+            self.advance(time, &mut closed);
+        }
         let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
         let world = World {
             config: &self.config,
@@ -220,7 +227,6 @@ impl Engine {
             nobody: &self.nobody,
         };
         let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
-        let mut closed = Vec::new();
         let mut assessed = shard.assess(&world, identity, event, time, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
@@ -233,7 +239,7 @@ impl Engine {
             }
         }
         if assessed.assessment.outcome == Outcome::Scored && phase != Phase::Warmup {
-            self.governor.active(time, self.config.settings(), assessed.first_of_day);
+            self.governor.active(time, self.config.settings(), assessed.last_seen);
             self.live_identity_days += f64::from(u8::from(assessed.first_of_day));
             effects.extend(self.governor.watch(&case).map(|alert| Output::Alert(Box::new(alert))));
         }
@@ -242,20 +248,21 @@ impl Engine {
         out.append(&mut effects);
     }
 
-    /// Moves the clock, and publishes shared knowledge when an epoch ends.
-    fn advance(&mut self, time: Timestamp, events: u64, out: &mut Vec<Output>) {
-        self.since_publish += events;
-        let epoch = time.as_seconds().div_euclid(EPOCH_SECONDS);
-        let lateness = (self.config.settings().lateness.0.as_secs().cast_signed()).div_euclid(EPOCH_SECONDS) + 1;
-        // One event from a far future must not stop the epochs: coming back from it starts them again.
-        let moved = epoch > self.epoch || epoch < self.epoch.saturating_sub(lateness);
-        if moved || self.since_publish >= EPOCH_EVENTS {
-            self.clock = time;
+    /// Moves the clock, and publishes shared knowledge when an epoch ends. The clock never goes back, and one event from a
+    /// far future does not move it: more than a day ahead is believed once [`AGREEING`] events in a row say so.
+    fn advance(&mut self, time: Timestamp, out: &mut Vec<Output>) {
+        self.since_publish += 1;
+        let far = self.clock != Timestamp::EPOCH && time > self.clock.saturating_add(FAR_AHEAD);
+        self.far_ahead = if far { self.far_ahead + 1 } else { 0 };
+        if !far || self.far_ahead >= AGREEING {
+            self.clock = self.clock.max(time);
+        }
+        let epoch = self.clock.as_seconds().div_euclid(EPOCH_SECONDS);
+        if epoch > self.epoch || self.since_publish >= EPOCH_EVENTS {
             self.epoch = epoch;
-            self.sweep(time, Sweep::Idle, out);
+            self.sweep(self.clock, Sweep::Idle, out);
             self.publish_pending();
         }
-        self.clock = self.clock.max(time);
     }
 
     fn sweep(&mut self, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
@@ -316,7 +323,7 @@ impl Engine {
             shard.settle(&world, fingerprint, alert, verdict);
         }
         if verdict == Verdict::True {
-            self.governor.refund();
+            self.governor.refund(alert);
         }
     }
 }

@@ -155,6 +155,8 @@ fn feed_from(engine: &mut Engine, events: &[Event], phase: Phase, trust: Trust, 
     let (mut seen, mut out) = (Seen::default(), Vec::new());
     for event in events {
         engine.handle(Input::Event { event, trust, arrival, phase }, &mut out);
+        let assessed = |o: &Output| matches!(o, Output::Assessed(_));
+        assert!(out.first().is_some_and(assessed) && !out.iter().skip(1).any(assessed), "one assessment, first");
         seen.take(&mut out);
     }
     seen
@@ -321,8 +323,8 @@ fn what_is_suspicious_is_learned_only_after_a_verdict() {
             let view = engine.identity("default", "spiffe://acme.example/bots/bot-3").unwrap();
             view.tools.iter().any(|t| &*t.name == "vault.export")
         };
-        // A day later the session is over: it still waits, however long nothing happens.
-        engine.handle(Input::Tick(Timestamp::from_seconds(START + (NEXT + 40) * 7200)), &mut Vec::new());
+        // The session is over, and it still waits.
+        engine.publish(&mut Vec::new());
         assert!(!tools(&engine));
         let identity = "spiffe://acme.example/bots/bot-3";
         engine.handle(Input::Verdict { alert: &alert, tenant: "default", identity, verdict }, &mut Vec::new());
@@ -404,6 +406,91 @@ fn one_clock_far_ahead_stops_nobody_elses_epochs() {
     let versions = engine.view().snapshot;
     // Sessions start every other hour, so 48 h have 24 epochs with events.
     assert!(versions >= 24, "{versions}");
+}
+
+#[test]
+fn an_event_from_any_time_is_survived() {
+    let mut engine = learned(config());
+    for (i, time) in ["1678-01-01T00:00:00Z", "2261-12-31T00:00:00Z", "1970-01-01T00:00:00Z"].into_iter().enumerate() {
+        let raw = format!(r#"{{"id":"t{i}","time":"{time}","identity":"time-traveller-{i}","tool":"x"}}"#);
+        feed(&mut engine, &[decode(raw.as_bytes()).unwrap().event], Phase::Live);
+    }
+    assert_eq!(feed(&mut engine, &hijack(3, NEXT), Phase::Live).revocations.len(), 1);
+}
+
+#[test]
+fn ticks_change_no_score() {
+    let events: Vec<Event> = history("default", 4, 4);
+    let plain = feed(&mut engine(config()), &events, Phase::Live);
+    let mut ticked = engine(config());
+    let mut seen = Seen::default();
+    let mut out = Vec::new();
+    for event in &events {
+        ticked.handle(Input::Tick(event.time.saturating_sub(std::time::Duration::from_secs(1))), &mut out);
+        ticked.handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
+        seen.take(&mut out);
+    }
+    assert!(plain.assessed == seen.assessed);
+}
+
+#[test]
+fn a_false_alarm_that_goes_on_is_not_alarmed_again_at_once() {
+    let mut engine = learned(EngineConfig { mode: Mode::Warn, ..config() });
+    let events = hijack(3, NEXT);
+    let alert = feed(&mut engine, &events, Phase::Live).alerts.last().unwrap().id.clone();
+    let identity = "spiffe://acme.example/bots/bot-3";
+    engine.handle(
+        Input::Verdict { alert: &alert, tenant: "default", identity, verdict: Verdict::False },
+        &mut Vec::new(),
+    );
+    let mut next = events[0].clone();
+    next.id = "next".into();
+    next.time = events.last().unwrap().time.saturating_add(std::time::Duration::from_secs(5));
+    assert_eq!(feed(&mut engine, &[next], Phase::Live).last().decision, Decision::None);
+}
+
+#[test]
+fn only_a_revocation_that_was_right_is_refunded_and_once() {
+    let mut engine = learned(config());
+    let before = engine.view().ledger;
+    let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Live);
+    assert!((engine.view().ledger - (before - 1.0)).abs() < 1e-9);
+    let alert = seen.alerts.last().unwrap();
+    for _ in 0..3 {
+        let input =
+            Input::Verdict { alert: &alert.id, tenant: "default", identity: &alert.identity, verdict: Verdict::True };
+        engine.handle(input, &mut Vec::new());
+        assert!((engine.view().ledger - before).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn a_shadow_rule_cannot_hide_an_alert_that_was_shown() {
+    let shadow = models::config::PolicyRule {
+        tenant: None,
+        identity_prefix: None,
+        task: Some("hidden".to_owned()),
+        mode: Mode::Shadow,
+    };
+    let mut engine = learned(EngineConfig { policy: vec![shadow], ..config() });
+    let mut events = hijack(3, NEXT);
+    let mut last = events.last().unwrap().clone();
+    last.id = "hiding".into();
+    last.task = Some("hidden".into());
+    events.push(last);
+    let seen = feed(&mut engine, &events, Phase::Live);
+    assert_eq!(seen.alerts.last().unwrap().decision, Decision::Revoke);
+}
+
+#[test]
+fn every_credential_of_a_deviating_session_is_revoked_once() {
+    let mut engine = learned(config());
+    let mut events = hijack(3, NEXT);
+    let mut fresh = events.last().unwrap().clone();
+    fresh.id = "with-another-token".into();
+    fresh.credential.as_mut().unwrap().id = "tok-second".into();
+    events.push(fresh);
+    assert_eq!(feed(&mut engine, &events, Phase::Live).revocations.len(), 2);
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct RunArgs {
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,
-    /// Configuration whose [engine] table is used [default: the built-in settings].
+    /// Configuration whose `[engine]` table is used [default: the built-in settings].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder for the result; an earlier result in it is replaced.

@@ -1,6 +1,7 @@
 //! Hands history to the engine: what is to be learned, then what is to be scored.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use models::alert::Alert;
 use models::assessment::Assessment;
@@ -35,6 +36,8 @@ pub struct Plan<'a> {
     pub freeze: bool,
     /// Whether the field `task` is taken out of every event first.
     pub without_task: bool,
+    /// Added to the time of every scored event.
+    pub shift: Duration,
     /// How many threads decode.
     pub threads: NonZeroUsize,
 }
@@ -109,9 +112,8 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             Role::Learn => (plan.learn, Phase::Warmup),
             Role::Events => (plan.events, if plan.freeze { Phase::Frozen } else { Phase::Live }),
         };
-        let mut trace = Trace::open(files, plan.threads).map_err(DriveError::from)?;
-        while let Some(item) = trace.next().map_err(DriveError::from)? {
-            let mut event = match item {
+        for item in Trace::open(files, plan.threads).map_err(DriveError::from)? {
+            let mut event = match item.map_err(DriveError::from)? {
                 Item::Event(event) => event,
                 Item::Rejected(rejected) => {
                     watch.rejected(role, &rejected)?;
@@ -120,6 +122,9 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             };
             if plan.without_task {
                 event.task = None;
+            }
+            if role == Role::Events {
+                event.time = event.time.saturating_add(plan.shift);
             }
             let input = Input::Event { event: &event, trust: Trust::Revoke, arrival: None, phase };
             engine.handle(input, &mut outputs);
@@ -141,12 +146,7 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
 }
 
 /// Hands on what the engine said of one event; returns how many assessments there were.
-fn deliver<W: Watch>(
-    role: Role,
-    event: &Event,
-    outputs: &mut Vec<Output>,
-    watch: &mut W,
-) -> Result<usize, W::Error> {
+fn deliver<W: Watch>(role: Role, event: &Event, outputs: &mut Vec<Output>, watch: &mut W) -> Result<usize, W::Error> {
     let mut assessed = 0;
     for output in outputs.drain(..) {
         match (output, role) {

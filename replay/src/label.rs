@@ -115,12 +115,10 @@ mod tests {
 
     #[test]
     fn label_with_an_identity_fits_no_other_identity() {
-        let labels: Labels = [
-            label(r#"{"session":"s","identity":"a","label":"benign"}"#),
-            label(r#"{"session":"t","label":"benign"}"#),
-        ]
-        .into_iter()
-        .collect();
+        let labels: Labels =
+            [label(r#"{"session":"s","identity":"a","label":"benign"}"#), label(r#"{"session":"t","label":"benign"}"#)]
+                .into_iter()
+                .collect();
         assert!(labels.find("a", "s").is_some());
         assert!(labels.find("b", "s").is_none());
         assert!(labels.find("b", "t").is_some());

@@ -16,7 +16,7 @@ use crate::tally::Tally;
 use chart::{Bar, Curve};
 use rows::{AlertRow, DayRow, DimensionRow, IdentityRow, QualityRow, ToolRow};
 
-pub use notes::notes;
+pub(crate) use notes::notes;
 pub use text::shown;
 pub(crate) use text::{area, percent};
 

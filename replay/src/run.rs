@@ -7,7 +7,7 @@ mod recorder;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use models::config::CheckedConfig;
@@ -23,7 +23,8 @@ use crate::summary::{BudgetFigures, FORMAT, InputFile, Summary, Timing};
 use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, survey};
 use folder::{Folder, refused};
-use recorder::{Recorder, Recording};
+use recorder::Recorder;
+pub(crate) use recorder::Recording;
 
 /// What to replay, and where to.
 #[derive(Debug, Clone)]
@@ -99,6 +100,7 @@ pub fn run(options: &Options) -> Result<Summary, RunError> {
         events: &events,
         freeze: options.freeze,
         without_task: false,
+        shift: Duration::ZERO,
         threads: options.threads,
     };
     let started = Instant::now();
@@ -172,7 +174,7 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         digest: recording.digest.clone(),
         config_version: options.config.version().to_owned(),
         frozen: options.freeze,
-        notes: crate::report::notes(options.freeze, &inputs, recording.learned, recording.quarantined),
+        notes: crate::report::notes(options.freeze, &inputs, recording),
         inputs,
         learned: recording.learned,
         events: recording.events(),

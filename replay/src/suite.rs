@@ -5,14 +5,16 @@
 
 mod page;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 use models::alert::Alert;
-use models::assessment::Assessment;
+use models::assessment::{Assessment, Outcome};
 use models::config::CheckedConfig;
 use models::decision::Revocation;
 use models::event::Event;
@@ -23,7 +25,7 @@ pub use page::page;
 use crate::drive::{DriveError, Plan, Role, Watch, drive};
 use crate::label::{Labels, LabelsError};
 use crate::quality::{Collector, Quality};
-use crate::trace::{Rejected, TraceError, survey};
+use crate::trace::{Rejected, Surveyed, TraceError, survey};
 
 /// What the labels of a set are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,8 +90,10 @@ pub struct Measured {
     pub without_task: bool,
     /// Events learned.
     pub learned: u64,
-    /// Events scored.
+    /// Events of the test part.
     pub events: u64,
+    /// Those of them that ended as duplicate or late and have no score.
+    pub unscored: u64,
     /// Identities and days: the sum over UTC days of the identities that acted.
     pub identity_days: u64,
     /// Alerts opened.
@@ -185,6 +189,7 @@ fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, Su
         events: &events,
         freeze: true,
         without_task,
+        shift: shift(&learn, &events),
         threads: NonZeroUsize::MIN,
     };
     let mut meter = Meter {
@@ -192,8 +197,9 @@ fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, Su
         folder: &folder,
         learned: 0,
         events: 0,
-        days: std::collections::BTreeSet::new(),
-        alerts: std::collections::BTreeSet::new(),
+        unscored: 0,
+        days: BTreeSet::new(),
+        alerts: BTreeSet::new(),
     };
     drive(&plan, &mut meter)?;
     Ok(Measured {
@@ -202,10 +208,20 @@ fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, Su
         without_task,
         learned: meter.learned,
         events: meter.events,
+        unscored: meter.unscored,
         identity_days: meter.days.len() as u64,
         alerts: meter.alerts.len() as u64,
         quality: meter.collector.figures(),
     })
+}
+
+/// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
+/// learned an identity's later events takes earlier ones for late. Order, gaps and hours stay.
+fn shift(learn: &[Surveyed], events: &[Surveyed]) -> Duration {
+    let last = learn.iter().filter_map(|file| file.span).map(|(_, last)| last).max();
+    let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min();
+    let overlap = last.zip(first).map_or(0, |(last, first)| last.as_seconds() - first.as_seconds());
+    Duration::from_secs(u64::try_from(overlap).map_or(0, |seconds| (seconds / 86_400 + 1) * 86_400))
 }
 
 /// Keeps what the figures need and writes nothing.
@@ -214,8 +230,9 @@ struct Meter<'a> {
     folder: &'a Path,
     learned: u64,
     events: u64,
-    days: std::collections::BTreeSet<(Box<str>, i64)>,
-    alerts: std::collections::BTreeSet<Box<str>>,
+    unscored: u64,
+    days: BTreeSet<(Box<str>, i64)>,
+    alerts: BTreeSet<Box<str>>,
 }
 
 impl Watch for Meter<'_> {
@@ -234,6 +251,7 @@ impl Watch for Meter<'_> {
 
     fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), SuiteError> {
         self.events += 1;
+        self.unscored += u64::from(assessment.outcome != Outcome::Scored);
         self.days.insert((event.identity.clone(), event.time.as_seconds().div_euclid(86_400)));
         self.collector.push(event, assessment);
         Ok(())
@@ -258,5 +276,29 @@ impl Watch for Meter<'_> {
             line: rejected.line,
             detail: rejected.rejection.detail.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::event::Timestamp;
+
+    use super::*;
+    use crate::trace::Order;
+
+    #[test]
+    fn a_test_part_beside_its_baseline_is_moved_behind_it_by_whole_days() {
+        let file = |first, last| Surveyed {
+            path: PathBuf::new(),
+            bytes: 0,
+            sha256: String::new(),
+            lines: 2,
+            order: Order::Sorted,
+            span: Some((Timestamp::from_seconds(first), Timestamp::from_seconds(last))),
+        };
+        let day = 86_400;
+        assert_eq!(shift(&[file(0, 10)], &[file(11, 20)]), Duration::ZERO);
+        assert_eq!(shift(&[file(0, 10)], &[file(10, 20)]), Duration::from_secs(day));
+        assert_eq!(shift(&[file(0, 90_000)], &[file(5, 20)]), Duration::from_secs(2 * day));
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use models::assessment::Assessment;
 use models::dimension::Dimension;
 use models::event::{Event, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The columns, in order. The dimensions are those of [`Dimension::ALL`].
 pub const COLUMNS: [&str; 14] = [
@@ -19,7 +19,7 @@ pub const COLUMNS: [&str; 14] = [
 ];
 
 /// How the rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Apache Parquet, zstd, in row groups of 65,536.

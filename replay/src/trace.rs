@@ -19,8 +19,8 @@ use datasets::reader::ReadError;
 use models::event::{Event, Rejection, Timestamp};
 
 pub use files::expand;
-pub(crate) use survey::{digest, hex};
 pub use survey::{Order, Surveyed, survey};
+pub(crate) use survey::{digest, hex};
 
 use feed::{Feed, Line};
 use pool::Pool;
@@ -30,7 +30,9 @@ use reorder::Reorder;
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// Nothing is there, or nothing that is an event file.
-    #[error("no event file at `{0}`; name a file, a folder of *.ndjson[.gz|.zst] files, or a pattern such as `day-*.ndjson`")]
+    #[error(
+        "no event file at `{0}`; name a file, a folder of *.ndjson[.gz|.zst] files, or a pattern such as `day-*.ndjson`"
+    )]
     NoFile(String),
     /// The file cannot be read, or is damaged.
     #[error(transparent)]
@@ -116,20 +118,6 @@ impl Trace {
         Ok(trace)
     }
 
-    /// The next event, or line that is not one; `None` at the end.
-    ///
-    /// # Errors
-    /// When a file cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Item>, TraceError> {
-        if let Some(rejected) = self.rejected.pop_front() {
-            return Ok(Some(Item::Rejected(Box::new(rejected))));
-        }
-        let Some(Reverse((_, file))) = self.heads.pop() else { return Ok(None) };
-        let event = self.streams.get_mut(file).and_then(|stream| stream.head.take());
-        self.advance(file)?;
-        Ok(event.map(Item::Event))
-    }
-
     /// Puts the next event of `file` at the head of its stream.
     fn advance(&mut self, file: usize) -> Result<(), TraceError> {
         let Some(stream) = self.streams.get_mut(file) else { return Ok(()) };
@@ -138,6 +126,20 @@ impl Trace {
             self.heads.push(Reverse((event.time, file)));
         }
         Ok(())
+    }
+}
+
+impl Iterator for Trace {
+    type Item = Result<Item, TraceError>;
+
+    /// The next event, or line that is not one. After an error the stream cannot be relied on.
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(rejected) = self.rejected.pop_front() {
+            return Some(Ok(Item::Rejected(Box::new(rejected))));
+        }
+        let Reverse((_, file)) = self.heads.pop()?;
+        let event = self.streams.get_mut(file)?.head.take()?;
+        Some(self.advance(file).map(|()| Item::Event(event)))
     }
 }
 

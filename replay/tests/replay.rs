@@ -1,15 +1,19 @@
 //! Replays of small files through the library, and the binary's answers to bad arguments.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed step is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use datasets::writer::PackedWriter;
 use models::config::CheckedConfig;
 use models::event::Timestamp;
 use proptest::prelude::*;
+use replay::quality::Method;
 use replay::run::{Options, RunError, run};
+use replay::suite;
 use replay::table::Format;
 
 fn event(id: usize, second: i64, identity: &str, session: &str, tool: &str, target: &str) -> String {
@@ -67,7 +71,8 @@ fn every_event_gives_one_row_in_order_of_time_and_every_file_is_written() {
     assert_eq!((summary.learned.events, summary.events, rows.len()), (120, 41, 41));
     assert!(rows.is_sorted_by_key(|row| row["time"].as_str().unwrap().to_owned()));
     assert_eq!((summary.identities, summary.sessions), (1, 11));
-    let names = ["alerts.ndjson", "quarantine.ndjson", "report.html", "revocations.ndjson", "scores.ndjson", "summary.json"];
+    let names =
+        ["alerts.ndjson", "quarantine.ndjson", "report.html", "revocations.ndjson", "scores.ndjson", "summary.json"];
     let mut found: Vec<_> =
         std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
@@ -111,7 +116,7 @@ fn malformed_lines_are_counted_and_quarantined_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let mut text = std::fs::read_to_string(&test).unwrap();
-    let _ = write!(text, "{{\"id\":\"x\"}}\n[1,2\n");
+    let _ = write!(text, "{{\"id\":\"x\"}}\n{{\"id\":\n");
     std::fs::write(&test, text).unwrap();
     let out = folder.path().join("out");
     let summary = run(&options(&learn, &test, out.clone())).unwrap();
@@ -127,7 +132,8 @@ fn labels_give_figures_and_floors_in_the_summary() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let labels = folder.path().join("labels.ndjson");
-    let mut text = "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n".to_owned();
+    let mut text =
+        "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n".to_owned();
     for session in 30..40 {
         let _ = writeln!(text, "{{\"session\":\"s{session}\",\"identity\":\"bot\",\"label\":\"benign\"}}");
     }
@@ -135,7 +141,7 @@ fn labels_give_figures_and_floors_in_the_summary() {
     let options = Options { labels: vec![labels], ..options(&learn, &test, folder.path().join("out")) };
     let quality = run(&options).unwrap().quality.unwrap();
     assert_eq!((quality.sessions.positives, quality.sessions.negatives), (1, 10));
-    for method in [replay::quality::Method::Score, replay::quality::Method::FirstSeen] {
+    for method in [Method::Score, Method::FirstSeen] {
         let figures = quality.method(method).unwrap();
         assert_eq!((figures.session_auroc, figures.event_auroc), (Some(1.0), Some(1.0)), "{}", figures.name);
         assert_eq!((figures.detection[1].detected, figures.delay[1].median), (1.0, Some(0)));
@@ -184,6 +190,41 @@ proptest! {
         let many = run(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
         prop_assert_eq!(one, many);
     }
+}
+
+/// A collection of one set, packed as the real ones are.
+fn collection(root: &Path, baseline: &str, test: &str, labels: &str) {
+    let folder = root.join("agent-traces/agentdojo-steady");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [("baseline", baseline), ("test", test), ("labels", labels)] {
+        let mut file = PackedWriter::create(&folder.join(format!("{name}.ndjson.gz"))).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_set_is_measured_as_recorded_and_without_task_and_a_damaged_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let labels = "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n\
+                  {\"session\":\"s30\",\"label\":\"benign\"}\n";
+    collection(folder.path(), &read(&learn), &read(&test), labels);
+    let sets = vec!["agentdojo-steady".to_owned()];
+    let options =
+        suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
+    let measured = suite::measure(&options).unwrap();
+    assert_eq!(measured.iter().map(|m| m.without_task).collect::<Vec<_>>(), [false, true]);
+    let first = &measured[0];
+    assert_eq!((first.learned, first.events, first.unscored, first.identity_days), (120, 41, 0, 3));
+    assert_eq!(first.quality.method(Method::Score).unwrap().session_auroc, Some(1.0));
+    let page = suite::page(&measured, "c0");
+    assert_eq!(page.matches("| agentdojo-steady | 1 : 1").count(), 2, "{page}");
+
+    collection(folder.path(), &read(&learn), "nonsense\n", labels);
+    let refused = suite::measure(&options).unwrap_err().to_string();
+    assert!(refused.contains("line 1") && refused.contains("test.ndjson.gz"), "{refused}");
 }
 
 fn binary(args: &[&str]) -> (Option<i32>, String) {

@@ -5,9 +5,10 @@ pub mod settings;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use rusqlite::{Connection, OpenFlags, Params, Row};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::built::binary;
@@ -85,6 +86,39 @@ impl Driftwatch {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Where it takes events over HTTP.
+    pub fn inlet(&self) -> String {
+        self.url("/v1/events")
+    }
+
+    /// What it answers to `GET path`, as JSON.
+    pub async fn fetch(&self, path: &str) -> Result<Value> {
+        let answer = client()?.get(self.url(path)).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "`{path}` was answered with {status}: {text}");
+        serde_json::from_str(&text).with_context(|| format!("`{path}` was not answered with JSON: {text}"))
+    }
+
+    /// Waits until it has committed what followed from so many events.
+    pub async fn consumed(&self, events: usize) -> Result<()> {
+        let enough = |consumed| usize::try_from(consumed).is_ok_and(|consumed| consumed >= events);
+        self.until("SELECT value FROM counters WHERE name = 'consumed'", enough).await?;
+        Ok(())
+    }
+
+    /// How many events ended so: `consumed`, `scored`, `duplicate`, `late`, `quarantined`.
+    pub fn counted(&self, outcome: &str) -> Result<usize> {
+        Ok(self.number("SELECT value FROM counters WHERE name = ?1", [outcome])?.try_into()?)
+    }
+
+    /// The alerts for drifting behaviour, oldest first.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        let sql = "SELECT body FROM alerts WHERE kind = 'scope_drift' ORDER BY opened, id";
+        let bodies = self.rows(sql, [], |row| row.get::<_, String>(0))?;
+        bodies.iter().map(|body| Ok(serde_json::from_str(body)?)).collect()
+    }
+
     /// Its database file.
     pub fn store(&self) -> PathBuf {
         self.directory.path().join("driftwatch.db")
@@ -135,6 +169,15 @@ pub fn client() -> Result<Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let redirect = reqwest::redirect::Policy::none();
     Ok(Client::builder().redirect(redirect).timeout(crate::eventually::PATIENCE).no_proxy().build()?)
+}
+
+/// Sends events, one a line, to the address of [`Driftwatch::inlet`], and takes no answer but that they are durable. An error
+/// leaves open whether they are.
+pub async fn send(client: &Client, inlet: &str, events: String) -> Result<()> {
+    let request = client.post(inlet).header("content-type", "application/x-ndjson").body(events);
+    let answer = request.send().await?;
+    ensure!(answer.status() == 202, "events were answered with {}", answer.status());
+    Ok(())
 }
 
 /// Runs a binary of this workspace to its end.

@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::Message as _;
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -35,6 +35,23 @@ pub struct Record {
     pub key: Vec<u8>,
     /// Its payload.
     pub value: Vec<u8>,
+}
+
+/// One record to be written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Decides the partition.
+    pub key: Vec<u8>,
+    /// Its payload.
+    pub value: Vec<u8>,
+    /// Names and values beside it.
+    pub headers: Vec<(String, String)>,
+}
+
+impl<K: Into<Vec<u8>>, V: Into<Vec<u8>>> From<(K, V)> for Message {
+    fn from((key, value): (K, V)) -> Self {
+        Self { key: key.into(), value: value.into(), headers: Vec::new() }
+    }
 }
 
 /// A broker; dropping it kills it and removes its data.
@@ -115,17 +132,17 @@ impl Kafka {
         Ok(())
     }
 
-    /// Writes records of key and value, and returns when the broker has acknowledged each.
-    pub async fn produce<K: AsRef<[u8]>, V: AsRef<[u8]>>(
-        &self,
-        topic: &str,
-        records: impl IntoIterator<Item = (K, V)>,
-    ) -> Result<usize> {
+    /// Writes records, of key and value or whole messages, and returns when the broker has acknowledged each.
+    pub async fn produce(&self, topic: &str, records: impl IntoIterator<Item = impl Into<Message>>) -> Result<usize> {
         let producer: FutureProducer =
             self.client().set("linger.ms", "5").set("enable.idempotence", "true").create()?;
         let mut sent = Vec::new();
-        for (key, value) in records {
-            let record = FutureRecord::to(topic).key(key.as_ref()).payload(value.as_ref());
+        for message in records {
+            let Message { key, value, headers } = message.into();
+            let headers = headers
+                .iter()
+                .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+            let record = FutureRecord::to(topic).key(&key).payload(&value).headers(headers);
             sent.push(producer.send_result(record).map_err(|(e, _)| e)?);
         }
         producer.flush(PATIENCE)?;

@@ -9,6 +9,7 @@
 //! | [`kafka::Kafka`] | Apache Kafka in a process of its own |
 //! | [`receiver::Receiver`] | a webhook receiver that checks every signature and misbehaves on request |
 //! | [`browser::Browser`] | headless Chromium: click, read, take screenshots, see what the console complained about |
+//! | [`trace::Trace`] | what agents did, with attacks among it, as `driftwatch-datasets` generates it |
 //! | [`eventually::eventually`] | how a story waits: by asking again, never by sleeping and hoping |
 //!
 //! A part that is not installed fails the story and says what to run; nothing is skipped silently.
@@ -27,3 +28,4 @@ pub mod kafka;
 pub mod process;
 pub mod receiver;
 pub mod scratch;
+pub mod trace;

@@ -2,7 +2,17 @@
 
 #[path = "stories/architecture.rs"]
 mod architecture;
+#[path = "stories/console.rs"]
+mod console;
+#[path = "stories/crash.rs"]
+mod crash;
+#[path = "stories/dead_endpoint.rs"]
+mod dead_endpoint;
 #[path = "stories/demo.rs"]
 mod demo;
 #[path = "stories/harness.rs"]
 mod harness;
+#[path = "stories/kafka.rs"]
+mod kafka;
+#[path = "stories/same_everywhere.rs"]
+mod same_everywhere;

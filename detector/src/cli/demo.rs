@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Chance: who the agents are, what they do, who is hijacked and how [default: 7].
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// How many agents [default: 40].
+    /// How many agents [default: 80].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(8..=1_000))]
     agents: Option<u32>,
     /// How many days of history they have [default: 30]. With less history less can be told apart.

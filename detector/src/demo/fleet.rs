@@ -24,6 +24,9 @@ const ACTIONS_PER_SECOND: f64 = 32.0;
 /// What befalls the hijacked agent. Of the attacks that the generator knows this is the one that a month of history tells
 /// from everything else with most certainty; others are alerted, but seldom revoked with so little history.
 const HIJACK: Scenario = Scenario::Exfiltration;
+/// Whom it may befall: roles that work with records of people and money, one by one. Jobs that read in bulk every night,
+/// and agents whose secrets are few and known, do nearly the same on an ordinary day.
+const HIJACKED: [&str; 5] = ["hr-assistant", "invoice-bot", "sales-researcher", "support-agent", "travel-booker"];
 /// When the session with the hijack starts, and how far into it the hijack sets in.
 const HIJACK_AFTER: Duration = Duration::from_secs(10);
 const HIJACK_SETS_IN: Duration = Duration::from_secs(3);
@@ -51,7 +54,9 @@ impl Fleet {
         let seed = home.cast().seed;
         let count = past.agents().len();
         let mut who = Dice::new(seed, WHO + (u64::from(home.run()) << 16));
-        let victim = who.below(count as u64) as usize;
+        let candidates = past.agents().iter().enumerate().filter(|(_, agent)| HIJACKED.contains(&agent.role().agent));
+        let candidates: Vec<usize> = candidates.map(|(place, _)| place).collect();
+        let victim = who.pick(&candidates).copied();
         let names: Vec<(String, String)> =
             past.agents().iter().map(|agent| (agent.name().to_owned(), agent.identity().to_owned())).collect();
         let world = Arc::new(World {
@@ -68,7 +73,7 @@ impl Fleet {
         let mut agents = JoinSet::new();
         for (place, (name, identity)) in names.into_iter().enumerate() {
             let dice = Dice::new(seed, mixed(HOW_LONG, place, home.run()));
-            let scenario = (place == victim).then_some(HIJACK);
+            let scenario = (Some(place) == victim).then_some(HIJACK);
             let agent = Agent { place, name, identity, scenario, dice, world: Arc::clone(&world) };
             agents.spawn(agent.work());
         }

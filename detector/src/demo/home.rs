@@ -24,7 +24,7 @@ pub struct Cast {
 
 impl Default for Cast {
     fn default() -> Self {
-        Self { seed: 7, agents: 40, days: 30 }
+        Self { seed: 7, agents: 80, days: 30 }
     }
 }
 
@@ -83,16 +83,13 @@ pub(super) struct Home {
 
 impl Home {
     pub(super) fn open(options: &Options) -> Result<Self, HomeError> {
-        let (path, temporary) = match &options.dir {
-            Some(path) => {
-                std::fs::create_dir_all(path).map_err(|source| HomeError::Io { path: path.clone(), source })?;
-                (path.clone(), None)
-            }
-            None => {
-                let made = tempfile::Builder::new().prefix("driftwatch-demo-").tempdir();
-                let made = made.map_err(|source| HomeError::Io { path: std::env::temp_dir(), source })?;
-                (made.path().to_owned(), Some(made))
-            }
+        let (path, temporary) = if let Some(path) = &options.dir {
+            std::fs::create_dir_all(path).map_err(|source| HomeError::Io { path: path.clone(), source })?;
+            (path.clone(), None)
+        } else {
+            let made = tempfile::Builder::new().prefix("driftwatch-demo-").tempdir();
+            let made = made.map_err(|source| HomeError::Io { path: std::env::temp_dir(), source })?;
+            (made.path().to_owned(), Some(made))
         };
         let notes = match read(&path)? {
             Some(notes) if notes.learned && wanted(options, notes.cast) == notes.cast => {

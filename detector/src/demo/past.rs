@@ -19,8 +19,9 @@ use crate::store::commit::Pending;
 /// span, so that this moment is the wall clock's now: the agents are at work whenever the demo is watched, and a seed
 /// gives the same history on every day.
 const END: Timestamp = Timestamp::from_seconds(1_774_951_200);
-/// Sessions of an average agent a day: with 40 agents and 30 days, more than 20,000 to rank a session among.
-const SESSIONS_PER_DAY: f64 = 31.0;
+/// Sessions of an average agent a day: with 80 agents and 30 days, some 20,000 to rank a session among. More agents would
+/// resolve more than more sessions: budgets count identity-days.
+const SESSIONS_PER_DAY: f64 = 17.0;
 /// Events between two looks at the clock and at the wish to stop.
 const STEP: u64 = 2_048;
 
@@ -121,8 +122,7 @@ impl Past {
         }
         if fresh {
             engine.publish(&mut outputs);
-            let mut pending = Pending::default();
-            pending.state = engine.checkpoint();
+            let pending = Pending { state: engine.checkpoint(), ..Pending::default() };
             store.write(|tx| pending.write(tx, &[], now().as_nanos() / 1_000_000))?;
         }
         Ok(Some(learned(&engine, 1.0, events, !fresh)))
@@ -146,16 +146,17 @@ impl Past {
     }
 
     fn moved(&self, mut event: Event) -> Event {
-        let by_wall_clock = |time: Timestamp| {
-            Timestamp::from_nanos(time.as_nanos().saturating_sub(END.as_nanos()).saturating_add(self.ended.as_nanos()))
-        };
-        event.time = by_wall_clock(event.time);
+        event.time = self.by_wall_clock(event.time);
         if let Some(credential) = &mut event.credential {
             credential.issuer = Some(settings::ISSUER.into());
-            credential.issued_at = credential.issued_at.map(by_wall_clock);
-            credential.expires_at = credential.expires_at.map(by_wall_clock);
+            credential.issued_at = credential.issued_at.map(|time| self.by_wall_clock(time));
+            credential.expires_at = credential.expires_at.map(|time| self.by_wall_clock(time));
         }
         event
+    }
+
+    fn by_wall_clock(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(time.as_nanos().saturating_sub(END.as_nanos()).saturating_add(self.ended.as_nanos()))
     }
 }
 

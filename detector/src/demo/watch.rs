@@ -37,13 +37,14 @@ pub(super) async fn follow(app: App, facts: mpsc::Sender<Fact>) {
 fn changes(db: &Connection, since: i64) -> rusqlite::Result<Vec<(i64, Fact)>> {
     let mut changes = Vec::new();
     let mut alerts = db.prepare_cached("SELECT seq, body FROM alerts WHERE seq > ?1 AND shown = 1")?;
-    for row in alerts.query_map([since], |row| Ok((row.get(0)?, json::<Alert>(row.get(1)?)?)))? {
+    for row in alerts.query_map([since], |row| Ok((row.get(0)?, json::<Alert>(&row.get::<_, String>(1)?)?)))? {
         let (seq, alert) = row?;
         changes.push((seq, Fact::Alert(Box::new(alert))));
     }
     let mut revocations = db.prepare_cached("SELECT seq, state, body FROM revocations WHERE seq > ?1")?;
-    let rows = revocations
-        .query_map([since], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, json::<Revocation>(row.get(2)?)?)))?;
+    let rows = revocations.query_map([since], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?, json::<Revocation>(&row.get::<_, String>(2)?)?))
+    })?;
     for row in rows {
         let (seq, state, revocation) = row?;
         changes.push((seq, Fact::Revocation { revocation: Box::new(revocation), state }));
@@ -52,8 +53,8 @@ fn changes(db: &Connection, since: i64) -> rusqlite::Result<Vec<(i64, Fact)>> {
     Ok(changes)
 }
 
-fn json<T: DeserializeOwned>(text: String) -> rusqlite::Result<T> {
-    serde_json::from_str(&text)
+fn json<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
 }
 

@@ -87,6 +87,7 @@ impl EngineThread {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>, mut asks: mpsc::Receiver<Ask>) -> Result<(), EndError> {
         let mut ticks = interval_at(tokio::time::Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        self.measure();
         loop {
             tokio::select! {
                 batch = batches.recv() => match batch {
@@ -173,6 +174,10 @@ impl EngineThread {
             self.changed();
             self.handle(Input::Tick(self.app.now()));
         }
+        self.measure();
+    }
+
+    fn measure(&self) {
         let view = self.engine.view();
         self.app.telemetry().state(view.identities, view.bytes as u64);
     }

@@ -35,7 +35,9 @@ pub async fn run(mut sink: Sink) {
         match rows {
             Ok((rows, newest)) => {
                 status.set(State::Running);
-                status.lag(newest - next + 1 - rows.len().cast_signed() as i64);
+                let lag = newest - next + 1 - rows.len().cast_signed() as i64;
+                status.lag(lag);
+                app.telemetry().lag(NAME, lag.max(0));
                 if let Some(last) = rows.last() {
                     next = last.seq + 1;
                     status.seen(Timestamp::from_millis(last.received_at));

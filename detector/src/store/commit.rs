@@ -30,9 +30,9 @@ pub struct Pending {
     pub rulings: Vec<Ruling>,
     // An alert changes with every event of its episode; only its newest form is written. The number keeps the order of
     // changes, which is the order of the feed.
-    pub(super) alerts: BTreeMap<AlertId, (usize, Box<Alert>)>,
-    pub(super) revocations: Vec<Revocation>,
-    pub(super) changes: usize,
+    pub(crate) alerts: BTreeMap<AlertId, (usize, Box<Alert>)>,
+    pub(crate) revocations: Vec<Revocation>,
+    pub(crate) changes: usize,
 }
 
 /// A person's decision, audited with what it changes.

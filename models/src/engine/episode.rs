@@ -91,7 +91,7 @@ impl Handling<'_> {
             events: Vec::new(),
             event_count: 0,
             credential: credential(event),
-            decision: Decision::Alert,
+            decision: Decision::Record,
             withheld: None,
             revocation: None,
             tags: Vec::new(),

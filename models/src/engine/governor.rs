@@ -42,6 +42,8 @@ pub(super) struct Governor {
     half_began: Timestamp,
     brake_open: bool,
     watched: BTreeMap<u64, Watched>,
+    /// Alerts that have drawn on the ledger and are not settled, once for each revocation.
+    charged: Vec<AlertId>,
     pub alerts_opened: u64,
 }
 
@@ -55,6 +57,7 @@ impl Default for Governor {
             half_began: Timestamp::EPOCH,
             brake_open: false,
             watched: BTreeMap::new(),
+            charged: Vec::new(),
             alerts_opened: 0,
         }
     }
@@ -86,9 +89,11 @@ impl Governor {
         self.recent.clear();
     }
 
-    /// A person confirmed a revocation's alert: it costs the budget nothing.
-    pub(super) fn refund(&mut self) {
-        self.ledger = (self.ledger + 1.0).min(LEDGER_FLOAT);
+    /// A person confirmed an alert: what it has charged to the ledger was no false revocation.
+    pub(super) fn refund(&mut self, alert: &AlertId) {
+        let charged = self.charged.len();
+        self.charged.retain(|id| id != alert);
+        self.ledger = (self.ledger + (charged - self.charged.len()) as f64).min(LEDGER_FLOAT);
     }
 
     /// Fills the ledger with what `identity_days` (in all, so far) have earned.
@@ -99,14 +104,15 @@ impl Governor {
         self.filled_to = identity_days;
     }
 
-    /// Counts an identity as active in the brake's window.
-    pub(super) fn active(&mut self, time: Timestamp, settings: &EngineConfig, newly: bool) {
+    /// Counts an identity as active in the brake's window, once in each half of it. `last_seen` is when it acted before.
+    pub(super) fn active(&mut self, time: Timestamp, settings: &EngineConfig, last_seen: Option<Timestamp>) {
         let half = settings.brake.window.as_nanos() / 2;
-        if time.as_nanos() - self.half_began.as_nanos() > half {
+        // Saturating: an event may carry any time between 1678 and 2261.
+        if time.as_nanos().saturating_sub(self.half_began.as_nanos()) > half {
             self.active = [0, self.active[0]];
             self.half_began = time;
         }
-        self.active[0] += u64::from(newly);
+        self.active[0] += u64::from(last_seen.is_none_or(|seen| seen < self.half_began));
     }
 
     /// Decides about one event of an open episode: sets the alert's decision and asks for a revocation where everything
@@ -122,11 +128,11 @@ impl Governor {
         let mode = mode_of(settings, case.event);
         self.alerts_opened += u64::from(alarm.opened && mode != Mode::Shadow);
         if mode == Mode::Shadow {
-            alert.decision = alert.decision.min(Decision::Record);
-            return alert.decision;
+            // An alert that another rule has shown stays shown: an agent must not hide it by choosing its task.
+            return Decision::Record;
         }
         let mut decision = Decision::Alert;
-        if alarm.revocable && alert.revocation.is_none() {
+        if alarm.revocable && !self.requested(case, alert) {
             if let Some(why) = self.withheld(case, alarm, mode) {
                 let opens = why == Withheld::Brake && !std::mem::replace(&mut self.brake_open, true);
                 if opens {
@@ -144,6 +150,14 @@ impl Governor {
         }
         alert.decision = alert.decision.max(decision);
         alert.decision
+    }
+
+    /// Whether the revocation of what this event uses has been requested already.
+    fn requested(&self, case: &Case<'_>, alert: &Alert) -> bool {
+        match &case.event.credential {
+            Some(credential) => self.watched.contains_key(&credential_key(case, credential)),
+            None => alert.revocation.is_some(),
+        }
     }
 
     fn withheld(&mut self, case: &Case<'_>, alarm: &Alarm, mode: Mode) -> Option<Withheld> {
@@ -186,6 +200,10 @@ impl Governor {
 
     fn revoke(&mut self, case: &Case<'_>, alert: &Alert) -> Revocation {
         self.ledger -= 1.0;
+        if self.charged.len() >= WATCHED {
+            self.charged.remove(0);
+        }
+        self.charged.push(alert.id.clone());
         self.recent.push((case.time, case.identity));
         let credential = case.event.credential.as_ref();
         let subject = match credential {

@@ -14,8 +14,9 @@ use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
 
-/// Score (nats) from which an event is kept for an alert that may come: one in twenty.
-pub(super) const NOTABLE_NATS: f64 = 3.0;
+/// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
+/// as scoring it.
+pub(super) const NOTABLE_NATS: f64 = 4.605;
 /// Session evidence (nats) from which a lesson waits: p < .05.
 pub(super) const WAIT_NATS: f64 = 2.996;
 /// Sessions that ranks are taken among before they may keep anything from being learned, or revoke.
@@ -94,6 +95,7 @@ impl Handling<'_> {
         }
         let opened_now = alarms && !session.alarmed;
         session.alarmed |= alarms;
+        session.revocable |= revocable;
         session.push(step, &targets);
         session.events += 1;
         session.block += 1;
@@ -108,6 +110,7 @@ impl Handling<'_> {
             pending.note(scores.raw, step.side_effect, sessions);
             pending.identity_days += u64::from(first_of_day);
         }
+        let last_seen = (state.events > 0).then_some(state.last_seen);
         state.events += 1;
         state.last_seen = state.last_seen.max(time);
         let mut alert = None;
@@ -130,7 +133,7 @@ impl Handling<'_> {
             alert,
             learned,
         };
-        Assessed { assessment, alarm, first_of_day }
+        Assessed { assessment, alarm, first_of_day, last_seen }
     }
 
     /// The live session of the event; started if need be.
@@ -158,6 +161,9 @@ impl Handling<'_> {
     fn action(&self, event: &Event) -> Action {
         event.action.unwrap_or_else(|| {
             let catalogue = &self.world.config.settings().tools;
+            if catalogue.is_empty() {
+                return Action::Execute;
+            }
             let full = event.server.as_deref().map(|server| format!("{server}/{}", event.tool));
             full.and_then(|name| catalogue.get(&name))
                 .or_else(|| catalogue.get(&*event.tool))

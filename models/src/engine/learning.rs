@@ -2,7 +2,7 @@
 //!
 //! Two kinds of state (`model-notes`, section 9): calibration learns from every session, alarmed ones too, else the
 //! threshold would ratchet down; membership (tools, targets, chains, volumes) learns from calm sessions, from odd ones
-//! after a day without an alarm, and from alarmed ones only after a verdict.
+//! after a day (very odd ones: a week) without an alarm, and from alarmed ones only after a verdict.
 
 use std::time::Duration;
 
@@ -13,16 +13,17 @@ use super::scoring;
 use super::session::{BLOCK_EVENTS, Lesson, Session};
 use super::state::{WAITING_SESSIONS, Waiting};
 use crate::alert::AlertId;
-use crate::calibration::{Lane, SessionRecord, maturity_class};
+use crate::calibration::{SessionRecord, maturity_class};
 use crate::decision::Verdict;
 use crate::estimator::calibrator::e_value;
 use crate::event::Timestamp;
 use crate::peers::group_of;
 
-/// Session evidence (nats) from which only a verdict admits a lesson: p < .001.
-const VERDICT_NATS: f64 = 6.908;
-/// How long a lesson waits before time clears it.
+/// Session evidence (nats) from which a lesson waits a week: p < .001.
+const WEEK_NATS: f64 = 6.908;
+/// How long an odd lesson waits without an alarm before it is learned, and a very odd one.
 const CLEARED_AFTER: Duration = Duration::from_hours(24);
+const CLEARED_LATE: Duration = Duration::from_hours(7 * 24);
 /// Events after which a calm long session teaches what it has so far, within a block.
 const LESSON_EVENTS: usize = 64;
 
@@ -84,9 +85,10 @@ impl Handling<'_> {
             budget.false_revocations_per_million_identity_days / 1e6 * per_session,
         ];
         // The budget theorem (model-notes, section 6): what is injected bounds the expected number of alarms; an alarm
-        // resets. The two tiers accumulate apart.
-        for (across, injected) in self.state.across.iter_mut().zip(injected) {
-            *across = if session.alarmed { 0.0 } else { ((*across + injected) * e_value(evidence)).min(1.0) };
+        // resets. The two tiers accumulate apart, so each is reset by its own alarm only.
+        let alarms = [session.alarmed, session.revocable];
+        for ((across, injected), alarmed) in self.state.across.iter_mut().zip(injected).zip(alarms) {
+            *across = if alarmed { 0.0 } else { ((*across + injected) * e_value(evidence)).min(1.0) };
         }
         // Calibration learns from every session, alarmed ones too: else the threshold would ratchet down.
         self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
@@ -97,21 +99,21 @@ impl Handling<'_> {
             self.teach(&lesson);
             return;
         }
-        let only_verdict = session.alarmed || evidence >= VERDICT_NATS;
         let alert = self.state.episode.as_ref().filter(|_| session.alarmed).map(|e| e.alert.id.clone());
         if self.state.waiting.len() >= WAITING_SESSIONS {
             self.state.waiting.remove(0);
         }
-        self.state.waiting.push(Waiting { since: session.last, alert, only_verdict, lesson });
+        let wait = if evidence >= WEEK_NATS { CLEARED_LATE } else { CLEARED_AFTER };
+        let until = (!session.alarmed).then(|| session.last.saturating_add(wait));
+        self.state.waiting.push(Waiting { until, alert, lesson });
     }
 
-    /// Lessons that were odd, but not odd enough for a verdict, are learned once a day has passed without an alarm.
+    /// Lessons that were odd, but did not alarm, are learned once enough time has passed without an alarm.
     fn clear_waiting(&mut self, now: Timestamp) -> bool {
         if self.state.episode.is_some() {
             return false;
         }
-        let before = now.saturating_sub(CLEARED_AFTER);
-        let cleared = |w: &Waiting| !w.only_verdict && w.since < before;
+        let cleared = |w: &Waiting| w.until.is_some_and(|until| until < now);
         let mut changed = false;
         while let Some(at) = self.state.waiting.iter().position(cleared) {
             let waiting = self.state.waiting.remove(at);
@@ -133,10 +135,7 @@ impl Handling<'_> {
         let open = state.episode.as_ref().is_some_and(|e| e.alert.id == *alert);
         if open && verdict != Verdict::True {
             for session in &mut state.live {
-                session.alarmed = false;
-                session.evidence = 0.0;
-                session.statistic = 0.0;
-                session.best = [0.0; Lane::COUNT];
+                session.calm();
             }
         }
     }

@@ -51,6 +51,11 @@ impl Names {
         self.tools.find(u64::from(key)).map_or_else(|| format!("#{key:08x}").into(), |t| t.name.clone())
     }
 
+    /// Fingerprint of a tool by what a baseline stores of it.
+    pub(super) fn fingerprint(&self, key: u32) -> Option<u64> {
+        self.tools.find(u64::from(key)).map(|t| t.fingerprint)
+    }
+
     pub(super) fn action(&self, key: u32) -> Action {
         self.tools.find(u64::from(key)).map_or(Action::Execute, |t| t.action)
     }

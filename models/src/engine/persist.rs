@@ -33,6 +33,7 @@ struct Shared {
     clock: Timestamp,
     epoch: i64,
     since_publish: u64,
+    far_ahead: u32,
     last_decay: Timestamp,
     live_identity_days: f64,
     governor: Governor,
@@ -102,6 +103,7 @@ impl Engine {
                 clock: self.clock,
                 epoch: self.epoch,
                 since_publish: self.since_publish,
+                far_ahead: self.far_ahead,
                 last_decay: self.last_decay,
                 live_identity_days: self.live_identity_days,
                 governor: self.governor.clone(),
@@ -142,6 +144,7 @@ impl Engine {
                     engine.clock = shared.clock;
                     engine.epoch = shared.epoch;
                     engine.since_publish = shared.since_publish;
+                    engine.far_ahead = shared.far_ahead;
                     engine.last_decay = shared.last_decay;
                     engine.live_identity_days = shared.live_identity_days;
                     engine.governor = shared.governor;

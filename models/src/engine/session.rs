@@ -42,8 +42,9 @@ pub(super) struct Session {
     targets: Vec<TargetKeys>,
     /// The strangest events so far.
     pub notable: Vec<Notable>,
-    /// Whether it has alarmed.
+    /// Whether it has alarmed, and whether it has passed the revocation budget.
     pub alarmed: bool,
+    pub revocable: bool,
     /// How its newest event was to be treated.
     pub phase: Phase,
 }
@@ -89,6 +90,7 @@ impl Session {
             targets: Vec::new(),
             notable: Vec::new(),
             alarmed: false,
+            revocable: false,
             phase: Phase::Live,
         }
     }
@@ -150,6 +152,17 @@ impl Session {
         self.notable.len() < NOTABLE || self.notable.iter().any(|n| n.event.score < score)
     }
 
+    /// Forgets all evidence: a person has said that it was none.
+    pub(super) fn calm(&mut self) {
+        self.lanes = [0.0; Lane::EVENT];
+        self.best = [0.0; Lane::COUNT];
+        self.bytes = 0.0;
+        self.statistic = 0.0;
+        self.evidence = 0.0;
+        self.alarmed = false;
+        self.revocable = false;
+    }
+
     /// How many steps wait to be learned.
     pub(super) fn lesson_len(&self) -> usize {
         self.steps.len()
@@ -157,7 +170,10 @@ impl Session {
 
     /// What the session has to teach; it starts anew.
     pub(super) fn take_lesson(&mut self) -> Lesson {
-        Lesson { steps: std::mem::take(&mut self.steps), targets: std::mem::take(&mut self.targets) }
+        let mut lesson = Lesson { steps: std::mem::take(&mut self.steps), targets: std::mem::take(&mut self.targets) };
+        lesson.steps.shrink_to_fit();
+        lesson.targets.shrink_to_fit();
+        lesson
     }
 
     /// Starts the next block of a long session: evidence starts anew, the order of tools goes on.

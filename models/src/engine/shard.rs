@@ -32,6 +32,8 @@ pub(super) struct Assessed {
     pub alarm: Option<Alarm>,
     /// Whether the identity had not acted before on this day.
     pub first_of_day: bool,
+    /// When it had acted before.
+    pub last_seen: Option<Timestamp>,
 }
 
 /// An event of an open episode.
@@ -220,6 +222,7 @@ pub(super) fn unscored(outcome: Outcome, event: &Event) -> Assessed {
         },
         alarm: None,
         first_of_day: false,
+        last_seen: None,
     }
 }
 

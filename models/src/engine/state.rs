@@ -11,11 +11,11 @@ use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 
 /// Event ids remembered to recognise a second delivery (4 bytes each).
-pub(super) const ID_SLOTS: usize = 128;
+pub(super) const ID_SLOTS: usize = 64;
 /// Live sessions of one identity; the oldest is completed when another starts.
 pub(super) const LIVE_SESSIONS: usize = 8;
 /// Sessions that wait to be cleared; the oldest is dropped unlearned when another comes.
-pub(super) const WAITING_SESSIONS: usize = 4;
+pub(super) const WAITING_SESSIONS: usize = 2;
 
 /// How past sessions of an identity went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,11 +70,10 @@ pub(super) struct Episode {
 /// A session that is kept from being learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Waiting {
-    pub since: Timestamp,
+    /// When time clears it; never, if it alarmed: then a verdict does.
+    pub until: Option<Timestamp>,
     /// The alert it belongs to, if it alarmed.
     pub alert: Option<AlertId>,
-    /// Whether only a verdict admits it; else a day without an alarm does.
-    pub only_verdict: bool,
     pub lesson: Lesson,
 }
 

@@ -26,13 +26,13 @@ impl Engine {
             .iter()
             .map(|tool| {
                 let [sent, received] = &tool.bytes;
-                let full = u64::from(tool.key) << 32;
+                let peers = shard.names.fingerprint(tool.key).map(|f| peers.novelty(f).new).unwrap_or_default();
                 ToolView {
                     name: shard.names.tool(tool.key),
                     action: shard.names.action(tool.key),
                     share: f64::from(tool.count) / calls,
                     calls: f64::from(tool.count),
-                    new_target_rate: tool.novelty.shrunk(peers.novelty(full).new.alone()),
+                    new_target_rate: tool.novelty.shrunk(peers.alone()),
                     bytes_in: typical_bytes(sent),
                     bytes_out: typical_bytes(received),
                 }

@@ -76,26 +76,53 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection that no single field is to blame for.
     pub fn new(code: RejectionCode, detail: impl Into<String>) -> Self {
-        Self { code, field: None, detail: detail.into() }
+        Self { code, field: None, detail: shown(&detail.into()) }
     }
 
-    pub(super) fn of(code: RejectionCode, field: &'static str, detail: String) -> Self {
-        Self { code, field: Some(field), detail }
+    pub(super) fn of(code: RejectionCode, field: &'static str, detail: &str) -> Self {
+        Self { code, field: Some(field), detail: shown(detail) }
     }
 
     pub(super) fn missing(field: &'static str) -> Self {
-        Self::of(RejectionCode::MissingField, field, format!("`{field}` is required and must not be empty"))
+        Self::of(RejectionCode::MissingField, field, &format!("`{field}` is required and must not be empty"))
     }
 
     pub(super) fn too_long(field: &'static str, len: usize, limit: usize) -> Self {
-        Self::of(RejectionCode::TextTooLong, field, format!("`{field}` has {len} bytes; at most {limit} are accepted"))
+        Self::of(RejectionCode::TextTooLong, field, &format!("`{field}` has {len} bytes; at most {limit} are accepted"))
     }
 
     pub(super) fn too_many(field: &'static str, len: usize, limit: usize) -> Self {
         Self::of(
             RejectionCode::TooManyItems,
             field,
-            format!("`{field}` has {len} entries; at most {limit} are accepted"),
+            &format!("`{field}` has {len} entries; at most {limit} are accepted"),
         )
+    }
+}
+
+/// Characters of a detail that are kept: parsers quote the input, and the input is written by whoever sends it.
+const SHOWN: usize = 300;
+
+/// A text that may quote an input, shortened, with what could move a cursor or turn the direction of text replaced.
+fn shown(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut out: String = text.chars().take(SHOWN).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_that_quote_the_input_are_shortened_and_disarmed() {
+        let rejection = Rejection::new(RejectionCode::WrongType, format!("\u{202e}a\n{}", "x".repeat(5000)));
+        assert!(rejection.detail.starts_with("\u{fffd}a\u{fffd}x") && rejection.detail.chars().count() == SHOWN + 1);
     }
 }

@@ -69,11 +69,15 @@ mod tests {
             floor.learn(&event("1", tool, target));
         }
         floor.freeze();
-        assert_eq!(floor.score(&event("2", "read", "x")), 0.0);
-        assert_eq!(floor.score(&event("2", "send", "z")), 0.0);
-        assert_eq!(floor.score(&event("2", "send", "x")), 2.0, "pair and step");
-        assert_eq!(floor.score(&event("3", "send", "new,newer")), 3.0, "target, pair and step");
-        assert_eq!(floor.score(&event("4", "drop", "new")), 4.0);
-        assert_eq!(floor.score(&event("4", "drop", "new")), 4.0);
+        for (session, tool, target, firsts) in [
+            ("2", "read", "x", "0"),
+            ("2", "send", "z", "0"),
+            ("2", "send", "x", "2"),         // pair and step
+            ("3", "send", "new,newer", "3"), // target, pair and step
+            ("4", "drop", "new", "4"),
+            ("4", "drop", "new", "4"),
+        ] {
+            assert_eq!(floor.score(&event(session, tool, target)).to_string(), firsts, "{tool} on {target}");
+        }
     }
 }

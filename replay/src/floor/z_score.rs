@@ -134,7 +134,9 @@ mod tests {
     #[test]
     fn moments_match_their_definition() {
         let mut moments = Moments::default();
-        [2.0, 4.0, 9.0].into_iter().for_each(|x| moments.push(x));
+        for x in [2.0, 4.0, 9.0] {
+            moments.push(x);
+        }
         // Mean 5, sample variance (9 + 1 + 16) / 2 = 13.
         close(moments.above(5.0 + 13_f64.sqrt()), 1.0);
         close(moments.above(4.0), 0.0);
@@ -153,15 +155,17 @@ mod tests {
 
     #[test]
     fn a_session_longer_than_usual_scores_and_gaps_count_only_when_asked_for() {
-        for (with_gaps, expected) in [(false, 1.0 / 0.25), (true, 1.0 / 0.25 + (59_f64.ln_1p() - 2_f64.ln()) / 0.25)] {
+        // Three events are usual: the deviation is floored at 0.1 * 3. A gap of a second is usual: floored at 0.25.
+        let (longer, slower) = (1.0 / 0.3, (59_f64.ln_1p() - 1_f64.ln_1p()) / 0.25);
+        for (with_gaps, expected) in [(false, longer), (true, longer + slower)] {
             let mut floor = ZScore::new(with_gaps);
-            for session in ["1", "2", "3"] {
-                [0, 1, 2].into_iter().for_each(|s| floor.learn(&event(session, s, 0)));
+            for (session, second) in ["1", "2", "3"].into_iter().flat_map(|session| [0, 1, 2].map(|s| (session, s))) {
+                floor.learn(&event(session, second, 0));
             }
             floor.freeze();
-            [0, 0, 0].into_iter().for_each(|s| close(floor.score(&event("4", s, 0)), 0.0));
-            // Three events are usual; the floor of the deviation is max(0.25, 0.1 * 3) = 0.3.
-            let expected = expected - 1.0 / 0.25 + 1.0 / 0.3;
+            for _ in 0..3 {
+                close(floor.score(&event("4", 0, 0)), 0.0);
+            }
             close(floor.score(&event("4", 59, 0)), expected);
         }
     }

@@ -135,3 +135,55 @@ fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> Metho
         roc: ranking.map(|ranking| ranking.roc(ROC_POINTS)).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A track whose score column is `scores`, everything else 0.
+    fn track(scores: &[f64], malicious: &[usize]) -> Track {
+        let row = |score: &f64| {
+            let mut row = [0.0; METHODS.len()];
+            row[0] = *score;
+            row
+        };
+        Track { rows: scores.iter().map(row).collect(), malicious: malicious.to_vec(), alarmed: scores[0] > 4.0 }
+    }
+
+    #[test]
+    fn figures_of_a_hand_made_set_are_those_worked_out_by_hand() {
+        let tracks = [
+            (Class::Positive, track(&[1.0, 1.0, 6.0], &[1])), // session 6, found one event after the malicious one
+            (Class::Positive, track(&[2.0, 3.0], &[1])),      // session 3
+            (Class::Negative, track(&[5.0, 0.0], &[])),
+            (Class::Negative, track(&[1.0], &[])),
+            (Class::CleanFailed, track(&[3.0], &[])),
+            (Class::LeftOut, track(&[9.0], &[])),
+            (Class::Negative, Track::default()),
+        ];
+        let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
+        let quality = Quality::of(&sessions, 7);
+        let counted = Sessions {
+            positives: 2,
+            negatives: 2,
+            clean_failed: 1,
+            left_out: 1,
+            without_events: 1,
+            unlabelled_events: 7,
+        };
+        assert_eq!(quality.sessions, counted);
+        assert_eq!(quality.alarms, Alarms { positives: 0, negatives: 1, clean_failed: 0 });
+        let score = quality.method(Method::Score).unwrap();
+        // Sessions 6 and 3 against 5 and 1: three of four pairs; with the ignored attack's 3 another 1.5 of 2.
+        assert_eq!(score.session_auroc, Some(0.75));
+        assert_eq!(score.session_auroc_with_clean_failed, Some(0.75));
+        // Malicious events 1 and 3 against benign events 5, 0 and 1: 1.5 and 2 of three each.
+        assert_eq!(score.event_auroc, Some(3.5 / 6.0));
+        // With two negatives 1 % allows none: the threshold is 5, and only the session of 6 is found, one event late.
+        let at_one = score.detection[1];
+        assert_eq!((at_one.threshold, at_one.detected, at_one.false_alarms), (5.0, 0.5, 0.0));
+        let delay = score.delay[1];
+        assert_eq!((delay.attacks, delay.found, delay.median, delay.before), (2, 1, Some(1), 0.0));
+        assert_eq!(quality.method(Method::FirstSeen).unwrap().session_auroc, Some(0.5));
+    }
+}

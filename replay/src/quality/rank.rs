@@ -1,6 +1,6 @@
 //! AUROC, its bootstrap interval and the ROC curve.
 //!
-//! AUROC is the Mann-Whitney statistic (Mann & Whitney 1947; Hanley & McNeil 1982): the probability that a random
+//! AUROC is the Mann-Whitney statistic (Mann & Whitney 1947; Hanley & `McNeil` 1982): the probability that a random
 //! positive scores above a random negative, a tie counting half. The interval is Efron's percentile bootstrap (1979),
 //! stratified: positives and negatives are drawn apart, each session as a whole.
 

@@ -5,6 +5,8 @@ use crate::quality::{Method, Quality};
 
 /// Width and height of the timeline.
 const TIMELINE: (f64, f64) = (720.0, 96.0);
+/// A bar is no wider, however few days there are.
+const MAX_BAR: f64 = 24.0;
 /// Side of the ROC square.
 const SQUARE: f64 = 240.0;
 
@@ -29,13 +31,13 @@ pub(super) struct Curve {
 /// Bars of alerts, scaled to the highest, which is returned too.
 pub(super) fn bars(days: &[DayRow]) -> (Vec<Bar>, u64) {
     let peak = days.iter().map(|day| day.alerts).max().unwrap_or(0);
-    let step = TIMELINE.0 / days.len().max(1) as f64;
+    let step = (TIMELINE.0 / days.len().max(1) as f64).min(2.0 * MAX_BAR);
     let bar = |(i, day): (usize, &DayRow)| {
         let height = TIMELINE.1 * day.alerts as f64 / peak.max(1) as f64;
         Bar {
             x: format!("{:.1}", i as f64 * step),
             y: format!("{:.1}", TIMELINE.1 - height),
-            width: format!("{:.1}", (step - 1.0).max(0.5).min(step)),
+            width: format!("{:.1}", (step - 1.0).clamp(0.5, MAX_BAR)),
             height: format!("{height:.1}"),
             title: format!("{}: {} alerts", day.name, day.alerts),
         }

@@ -1,26 +1,43 @@
 //! What a reader has to know before believing the numbers.
 
-use crate::summary::{InputFile, Learned};
+use crate::run::Recording;
+use crate::summary::InputFile;
 use crate::trace::Order;
 
 /// The notes that apply to a replay.
-pub fn notes(frozen: bool, inputs: &[InputFile], learned: Learned, quarantined: u64) -> Vec<String> {
+pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -> Vec<String> {
     let mut notes = Vec::new();
     let of = |role| inputs.iter().filter(move |file| file.role == role);
-    if learned.events == 0 {
-        notes.push("Nothing was learned beforehand: the first sessions of every identity are judged without a history.".to_owned());
+    if recording.learned.events == 0 {
+        notes.push(
+            "Nothing was learned beforehand: the first sessions of every identity are judged without a history."
+                .to_owned(),
+        );
     }
     if frozen {
-        notes.push("The baseline was frozen while scoring: changes that a live engine would have learned keep alerting here.".to_owned());
+        notes.push(
+            "The baseline was frozen while scoring: changes that a live engine would have learned keep alerting here."
+                .to_owned(),
+        );
     } else {
         notes.push("The engine went on learning while scoring, as it does live: long attacks may have become part of the baseline.".to_owned());
     }
     if of("learn").any(|learn| of("events").any(|events| events.sha256 == learn.sha256)) {
-        notes.push("A file was learned and then scored: its figures are better than they would be on anything new.".to_owned());
+        notes.push(
+            "A file was learned and then scored: its figures are better than they would be on anything new.".to_owned(),
+        );
     }
-    let bad = learned.quarantined + quarantined;
+    let bad = recording.learned.quarantined + recording.quarantined;
     if bad > 0 {
         notes.push(format!("{bad} lines are no events and were left out; quarantine.ndjson says which and why."));
+    }
+    for (outcome, why) in [
+        ("late", "came longer after their identity's newest event, learned ones included, than engine.lateness allows"),
+        ("duplicate", "have an id that their identity had used before"),
+    ] {
+        if let Some(n) = recording.tally.outcomes.get(outcome) {
+            notes.push(format!("{n} events {why}: they were counted and not scored."));
+        }
     }
     let unsorted = inputs.iter().filter(|file| file.order == Some(Order::Unsorted)).count();
     if unsorted > 0 {
@@ -45,9 +62,18 @@ mod tests {
             lines: Some(1),
             order: Some(Order::Sorted),
         };
-        let learned = Learned { events: 1, quarantined: 0 };
-        let said = |inputs: &[InputFile]| notes(true, inputs, learned, 0).iter().any(|note| note.contains("learned and then scored"));
+        let said = |inputs: &[InputFile]| {
+            notes(true, inputs, &Recording::default()).iter().any(|note| note.contains("learned and then scored"))
+        };
         assert!(said(&[file("learn"), file("events")]));
         assert!(!said(&[file("learn"), file("labels")]));
+    }
+
+    #[test]
+    fn events_that_were_not_scored_are_said() {
+        let mut recording = Recording::default();
+        recording.tally.outcomes.insert("late", 3);
+        let notes = notes(true, &[], &recording);
+        assert!(notes.iter().any(|note| note.starts_with("3 events came longer after")), "{notes:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The rows of the report's tables.
 
+use std::cmp::Reverse;
+
 use models::alert::Alert;
 use models::dimension::Dimension;
 
@@ -14,7 +16,7 @@ const NAME: usize = 120;
 /// Characters of a sentence that are shown.
 const SENTENCE: usize = 300;
 /// Bars that fit the timeline; beyond it days are counted together.
-const MAX_BARS: usize = 120;
+const MAX_BARS: i64 = 120;
 /// Contributions shown for an alert.
 const REASONS: usize = 3;
 
@@ -97,7 +99,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<(&'static str, String, &'stati
         ("Sessions", count(summary.sessions), ""),
         ("Would have alerted", count(summary.alerts), "alerts"),
         ("Would have revoked", count(summary.revocations), "credentials or sessions"),
-        ("Alerts, true and false", rate.map_or_else(|| "–".to_owned(), |r| format!("{r:.1}")), "per 1000 identity-days"),
+        (
+            "Alerts, true and false",
+            rate.map_or_else(|| "–".to_owned(), |r| format!("{r:.1}")),
+            "per 1000 identity-days",
+        ),
         (
             "Budget of false alerts",
             format!("{}", summary.budget.promised_false_alerts_per_1000_identity_days),
@@ -137,7 +143,7 @@ pub(super) fn identities(tally: &Tally) -> Vec<IdentityRow> {
 
 pub(super) fn tools(tally: &Tally) -> Vec<ToolRow> {
     let mut all: Vec<_> = tally.tools.iter().collect();
-    all.sort_by(|(_, a), (_, b)| (b.alerted, b.events).cmp(&(a.alerted, a.events)));
+    all.sort_by_key(|(_, tool)| Reverse((tool.alerted, tool.events)));
     all.into_iter()
         .take(MAX_ROWS)
         .map(|(name, tally)| ToolRow {
@@ -160,7 +166,7 @@ pub(super) fn days(tally: &Tally) -> Vec<DayRow> {
     let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value()) else {
         return Vec::new();
     };
-    let together = (last - first) / MAX_BARS as i64 + 1;
+    let together = (last - first) / MAX_BARS + 1;
     (0..=(last - first) / together)
         .map(|i| {
             let from = first + i * together;

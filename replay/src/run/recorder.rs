@@ -24,20 +24,21 @@ use crate::trace::Rejected;
 const PROGRESS_STEP: u64 = 1024;
 
 /// What is known at the end.
-pub(super) struct Recording {
-    pub(super) digest: String,
-    pub(super) learned: Learned,
-    pub(super) quarantined: u64,
-    pub(super) tally: Tally,
+#[derive(Debug, Default)]
+pub(crate) struct Recording {
+    pub(crate) digest: String,
+    pub(crate) learned: Learned,
+    pub(crate) quarantined: u64,
+    pub(crate) tally: Tally,
     /// The final state of each alert, by opening.
-    pub(super) alerts: Vec<Alert>,
-    pub(super) revocations: u64,
-    pub(super) quality: Option<Quality>,
+    pub(crate) alerts: Vec<Alert>,
+    pub(crate) revocations: u64,
+    pub(crate) quality: Option<Quality>,
 }
 
 impl Recording {
     /// Events scored, in all outcomes.
-    pub(super) fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.tally.outcomes.values().sum()
     }
 }
@@ -95,15 +96,7 @@ impl Recorder {
             collector,
             alert_numbers: HashMap::new(),
             digest: Digest::default(),
-            recording: Recording {
-                digest: String::new(),
-                learned: Learned::default(),
-                quarantined: 0,
-                tally: Tally::default(),
-                alerts: Vec::new(),
-                revocations: 0,
-                quality: None,
-            },
+            recording: Recording::default(),
             handled: 0,
             bar,
         })
@@ -119,7 +112,8 @@ impl Recorder {
             self.recording.tally.settled(alert);
             write_line(&mut alerts, alert).map_err(|source| cannot_write(ALERTS, source))?;
         }
-        for (name, file) in [(ALERTS, &mut alerts), (QUARANTINE, &mut self.quarantine), (REVOCATIONS, &mut self.revoked)]
+        for (name, file) in
+            [(ALERTS, &mut alerts), (QUARANTINE, &mut self.quarantine), (REVOCATIONS, &mut self.revoked)]
         {
             file.flush().map_err(|source| cannot_write(name, source))?;
         }

@@ -1,5 +1,7 @@
 //! The figures of a collection as a page of Markdown whose tables also line up on a terminal.
 
+use std::fmt::Write;
+
 use super::{Kind, Measured};
 use crate::quality::{Method, MethodFigures};
 use crate::report::{area, percent};
@@ -44,9 +46,17 @@ pub fn page(measured: &[Measured], config_version: &str) -> String {
         "\n\\* Labels of openagentsafety are two judges' opinions that agree in two thirds of the cases, and the unsafe part\n\
          is often in the user's own request: not a headline. tau-bench-airline has no attacks: every customer is a new\n\
          target, so its alarms show what novelty costs.\n\n\
+         The sets span few identity-days, and a default budget of 5 false alerts per 1,000 of them allows less than one\n\
+         here; where the history has too few sessions to rank that finely, the engine does not alert. AUROC and the shares\n\
+         found tell how well it orders sessions, the last tables what it does with that at this budget and history.\n\n\
          Attacked sessions are far more common here than in life, so no precision is given. Times are synthetic except in\n\
-         openagentsafety, so nothing here looks at the time between events elsewhere.\n",
+         openagentsafety, so nothing here looks at the time between events elsewhere; there the test part is moved behind\n\
+         the baseline by whole days, because both were recorded side by side.\n",
     );
+    let unscored: u64 = measured.iter().map(|m| m.unscored).sum();
+    if unscored > 0 {
+        let _ = writeln!(page, "\n{unscored} events were duplicate or late and have no score.");
+    }
     page
 }
 

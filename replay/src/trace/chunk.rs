@@ -1,6 +1,5 @@
 //! Some raw lines in a row: what one job reads and another thread may decode.
 
-use std::io::Read;
 use std::ops::Range;
 
 use datasets::reader::{Line, LineReader, ReadError};
@@ -32,7 +31,7 @@ impl Chunk {
 }
 
 /// The next lines of a file; `None` at its end.
-pub(super) fn chunk<R: Read>(reader: &mut LineReader<R>) -> Result<Option<Chunk>, ReadError> {
+pub(super) fn chunk(reader: &mut LineReader) -> Result<Option<Chunk>, ReadError> {
     let mut chunk = Chunk::default();
     while chunk.bytes.len() < CHUNK_BYTES {
         let Some(line) = reader.next_line()? else { break };

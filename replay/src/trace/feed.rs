@@ -1,7 +1,6 @@
 //! One file as decoded chunks in order, read ahead by the workers.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +27,7 @@ type Decoded = Result<Option<Vec<Line>>, ReadError>;
 
 /// The reader of a file, handed from job to job; `taken` numbers the chunks in file order.
 struct Source {
-    reader: LineReader<Box<dyn Read + Send>>,
+    reader: LineReader,
     taken: u64,
 }
 

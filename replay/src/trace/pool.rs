@@ -19,7 +19,14 @@ impl Pool {
     pub(super) fn start(threads: NonZeroUsize) -> Self {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
-        let workers = (0..threads.get()).map(|_| std::thread::spawn({ let queue = Arc::clone(&queue); move || work(&queue) })).collect();
+        let workers = (0..threads.get())
+            .map(|_| {
+                std::thread::spawn({
+                    let queue = Arc::clone(&queue);
+                    move || work(&queue)
+                })
+            })
+            .collect();
         Self { jobs: Some(jobs), workers }
     }
 

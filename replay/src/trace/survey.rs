@@ -42,6 +42,8 @@ pub struct Surveyed {
     pub lines: u64,
     /// How far it is in order of time.
     pub order: Order,
+    /// Its earliest and latest event time.
+    pub span: Option<(Timestamp, Timestamp)>,
 }
 
 /// Surveys every file, several at a time.
@@ -86,7 +88,7 @@ fn survey_file(path: &Path) -> Result<Surveyed, TraceError> {
             clock.push(time);
         }
     }
-    Ok(Surveyed { path: path.to_path_buf(), bytes, sha256, lines, order: clock.order() })
+    Ok(Surveyed { path: path.to_path_buf(), bytes, sha256, lines, order: clock.order(), span: clock.span })
 }
 
 /// Size and SHA-256 of a file as it is on disk.
@@ -109,7 +111,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Runs the reorder window on times alone, to see whether it is wide enough.
 #[derive(Default)]
 struct Clock {
-    latest: Option<Timestamp>,
+    span: Option<(Timestamp, Timestamp)>,
     held: BinaryHeap<Reverse<Timestamp>>,
     released: Option<Timestamp>,
     disordered: bool,
@@ -118,8 +120,9 @@ struct Clock {
 
 impl Clock {
     fn push(&mut self, time: Timestamp) {
-        self.disordered |= self.latest.is_some_and(|latest| time < latest);
-        self.latest = self.latest.max(Some(time));
+        let (earliest, latest) = self.span.unwrap_or((time, time));
+        self.disordered |= time < latest;
+        self.span = Some((earliest.min(time), latest.max(time)));
         self.overflowed |= self.released.is_some_and(|released| time < released);
         self.held.push(Reverse(time));
         if self.held.len() > reorder::WINDOW {

@@ -24,10 +24,9 @@ fn threads(n: usize) -> NonZeroUsize {
 }
 
 fn read(paths: &[PathBuf], n: usize) -> (Vec<String>, Vec<(usize, u64)>) {
-    let mut trace = Trace::open(&survey(paths, threads(n)).unwrap(), threads(n)).unwrap();
     let (mut ids, mut rejected) = (Vec::new(), Vec::new());
-    while let Some(item) = trace.next().unwrap() {
-        match item {
+    for item in Trace::open(&survey(paths, threads(n)).unwrap(), threads(n)).unwrap() {
+        match item.unwrap() {
             Item::Event(event) => ids.push(event.id.to_string()),
             Item::Rejected(line) => rejected.push((line.file, line.line)),
         }

@@ -58,3 +58,39 @@ fn assign(consumer: &BaseConsumer, topic: &str, open: &BTreeMap<i32, i64>) -> an
     }
     Ok(consumer.assign(&list)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_topic_is_written_to_its_end_without_what_is_no_event() {
+        let cluster: MockCluster<'static, DefaultProducerContext> = MockCluster::new(1).expect("a cluster");
+        cluster.create_topic("t", 3, 1).expect("a topic");
+        let brokers = cluster.bootstrap_servers();
+        let producer: FutureProducer =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
+        let event = |id: i32| format!(r#"{{"id":"{id}","time":"2026-05-04T10:00:00Z","identity":"bot","tool":"t"}}"#);
+        for (partition, payload) in [(0, event(1)), (2, event(2)), (0, "no event".to_owned()), (0, event(3))] {
+            let record = FutureRecord::<(), _>::to("t").partition(partition).payload(&payload);
+            producer.send(record, ANSWER).await.expect("sent");
+        }
+        let config = format!("[[source.kafka]]\nbrokers = '{brokers}'\ntopic = 't'\n");
+        let config = Config::parse(&config).expect("valid");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let out = Box::new(file.reopen().expect("the same file"));
+        let counts = tokio::task::spawn_blocking(move || {
+            let mut lines = Lines { out, written: 0, left_out: 0 };
+            record(&config, "t", &mut lines).map(|()| (lines.written, lines.left_out))
+        });
+        assert_eq!(counts.await.expect("no panic").expect("recorded"), (3, 1));
+        let text = std::fs::read_to_string(file.path()).expect("written");
+        let mut ids: Vec<_> = text.lines().filter_map(|l| l.get(..9)).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [r#"{"id":"1""#, r#"{"id":"2""#, r#"{"id":"3""#]);
+    }
+}

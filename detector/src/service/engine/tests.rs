@@ -133,6 +133,38 @@ async fn a_crash_between_handling_and_commit_loses_nothing_and_doubles_nothing()
 }
 
 #[tokio::test]
+async fn when_commits_happen_changes_nothing_that_people_see() {
+    let lines = input(3_000);
+    let directory = tempfile::tempdir().expect("a directory");
+    let lease = Lease::default();
+    let mut often = open(&directory.path().join("often.db"));
+    let mut once = open(&directory.path().join("once.db"));
+    let mut from = 0;
+    while from < lines.len() {
+        for thread in [&mut often, &mut once] {
+            thread.take(batch(&lines, from, &lease));
+        }
+        commit(&mut often);
+        // And with a restart now and then.
+        if from / 97 % 5 == 4 {
+            drop(often);
+            often = open(&directory.path().join("often.db"));
+        }
+        from += 97;
+    }
+    commit(&mut once);
+    let alerts = |thread: &EngineThread| {
+        let all = "SELECT id, body FROM alerts UNION ALL SELECT id, body FROM revocations ORDER BY id";
+        thread.app.store().read(|db| {
+            let mut select = db.prepare(all)?;
+            select.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<(String, String)>, _>>()
+        })
+    };
+    assert_eq!(alerts(&often).expect("read"), alerts(&once).expect("read"));
+    assert_eq!(often.app.store().counts().expect("counts"), once.app.store().counts().expect("counts"));
+}
+
+#[tokio::test]
 async fn input_below_the_taken_position_is_skipped_even_before_the_commit() {
     let lines = input(97);
     let directory = tempfile::tempdir().expect("a directory");

@@ -82,7 +82,7 @@ impl Running {
         let key = (Arc::from(NAME), partition);
         let at = |p: &Positions| p.get(&key).is_some_and(|at| *at >= next);
         let mut committed = self.core.app().committed();
-        tokio::time::timeout(Duration::from_secs(60), committed.wait_for(at)).await.expect("in time").expect("running");
+        tokio::time::timeout(Duration::from_mins(1), committed.wait_for(at)).await.expect("in time").expect("running");
     }
 
     async fn stop(self) -> App {
