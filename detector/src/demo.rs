@@ -123,7 +123,7 @@ pub async fn run(options: &Options, story: &mut Story, stop: impl Future<Output 
     };
     let stage = Stage::set(&home, options.port).await?;
     let began = Instant::now();
-    let mut record = Record::new(stage.url());
+    let mut record = Record::new(stage.url(), home::now());
     story.lines(&record.opening(&home, &learned, &stage.broker.webhook_url()))?;
     let (facts, mut told) = mpsc::channel(FACTS);
     let watching = tokio::spawn(watch::follow(stage.app().clone(), facts.clone()));

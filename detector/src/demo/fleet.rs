@@ -24,9 +24,11 @@ const ACTIONS_PER_SECOND: f64 = 32.0;
 /// What befalls the hijacked agent. Of the attacks that the generator knows this is the one that a month of history tells
 /// from everything else with most certainty; others are alerted, but seldom revoked with so little history.
 const HIJACK: Scenario = Scenario::Exfiltration;
+/// The same in words.
+const HIJACK_IS_TO: &str = "read confidential records in bulk, and send them out";
 /// Whom it may befall: roles that work with records of people and money, one by one. Jobs that read in bulk every night,
 /// and agents whose secrets are few and known, do nearly the same on an ordinary day.
-const HIJACKED: [&str; 5] = ["hr-assistant", "invoice-bot", "sales-researcher", "support-agent", "travel-booker"];
+const HIJACKED: [&str; 4] = ["hr-assistant", "invoice-bot", "sales-researcher", "support-agent"];
 /// When the session with the hijack starts, and how far into it the hijack sets in.
 const HIJACK_AFTER: Duration = Duration::from_secs(10);
 const HIJACK_SETS_IN: Duration = Duration::from_secs(3);
@@ -53,10 +55,11 @@ impl Fleet {
     ) -> Result<Self, DemoError> {
         let seed = home.cast().seed;
         let count = past.agents().len();
-        let mut who = Dice::new(seed, WHO + (u64::from(home.run()) << 16));
         let candidates = past.agents().iter().enumerate().filter(|(_, agent)| HIJACKED.contains(&agent.role().agent));
         let candidates: Vec<usize> = candidates.map(|(place, _)| place).collect();
-        let victim = who.pick(&candidates).copied();
+        // Another one in each run: what befell the last one is still under investigation.
+        let first = Dice::new(seed, WHO).below(candidates.len() as u64) as usize;
+        let victim = candidates.iter().cycle().nth(first + home.run() as usize).copied();
         let names: Vec<(String, String)> =
             past.agents().iter().map(|agent| (agent.name().to_owned(), agent.identity().to_owned())).collect();
         let world = Arc::new(World {
@@ -165,7 +168,7 @@ impl Agent {
         if let Some(scenario) = self.scenario {
             let task = play.task.clone();
             let (name, identity) = (self.name.clone(), self.identity.clone());
-            self.tell(Fact::Hijacked { name, identity, task, scenario }).await?;
+            self.tell(Fact::Hijacked { name, identity, task, scenario, is_to: HIJACK_IS_TO }).await?;
         }
         self.perform(play, start, factor).await
     }
@@ -204,7 +207,6 @@ impl Agent {
                 credential: Some(credential.clone()),
                 ..event
             };
-            self.report(&event).await?;
             if malicious {
                 let act = Act {
                     name: self.name.clone(),
@@ -212,8 +214,10 @@ impl Agent {
                     tool: event.tool.clone(),
                     target: event.targets.first().cloned(),
                 };
+                // First, so that nothing that follows from it can be told before it.
                 self.tell(Fact::Malicious(act)).await?;
             }
+            self.report(&event).await?;
         }
         Ok(())
     }

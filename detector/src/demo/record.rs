@@ -6,6 +6,7 @@ use std::time::Duration;
 use datasets::scenario::Scenario;
 use models::alert::{Alert, AlertId, AlertKind};
 use models::decision::{Revocation, RevocationSubject};
+use models::event::Timestamp;
 
 use super::home::{Cast, Home};
 use super::past::Learned;
@@ -23,7 +24,7 @@ const TOLD_ACTS: u64 = 3;
 #[derive(Debug)]
 pub(super) enum Fact {
     /// Somebody else has got hold of an agent.
-    Hijacked { name: String, identity: String, task: String, scenario: Scenario },
+    Hijacked { name: String, identity: String, task: String, scenario: Scenario, is_to: &'static str },
     /// The agent has done what somebody else wants.
     Malicious(Act),
     /// An agent found its credential dead after `done` of `of` actions, and stopped.
@@ -48,9 +49,11 @@ pub(super) struct Act {
 }
 
 /// Everything so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Record {
     url: String,
+    /// When the run began: what an earlier one has left is not its doing.
+    since: Timestamp,
     hijacked: Option<(String, String, Scenario)>,
     acts: u64,
     /// Credentials that malicious actions were done with.
@@ -61,6 +64,8 @@ pub(super) struct Record {
     withheld: Option<&'static str>,
     alerts: BTreeMap<AlertId, Box<str>>,
     revocations: BTreeMap<String, Requested>,
+    /// What the broker did before it was read in the store that it had been asked: told after that.
+    early: BTreeMap<String, Vec<(Tone, String)>>,
     unheard: Option<String>,
 }
 
@@ -74,8 +79,22 @@ struct Requested {
 
 impl Record {
     /// Nothing yet; `url` is where the console is.
-    pub(super) fn new(url: String) -> Self {
-        Self { url, ..Self::default() }
+    pub(super) fn new(url: String, since: Timestamp) -> Self {
+        Self {
+            url,
+            since,
+            hijacked: None,
+            acts: 0,
+            misused: BTreeSet::new(),
+            first_act: None,
+            first_alert: None,
+            first_dead: None,
+            withheld: None,
+            alerts: BTreeMap::new(),
+            revocations: BTreeMap::new(),
+            early: BTreeMap::new(),
+            unheard: None,
+        }
     }
 
     /// What to know before it begins.
@@ -104,7 +123,10 @@ impl Record {
     /// Takes a fact; the lines that tell it, if it is worth telling.
     pub(super) fn take(&mut self, fact: Fact, at: Duration) -> Vec<Line> {
         let told = match fact {
-            Fact::Hijacked { name, identity, task, scenario } => self.take_hijack(name, identity, &task, scenario),
+            Fact::Hijacked { name, identity, task, scenario, is_to } => {
+                let what = format!("during `{}` it is to {is_to}", plain(&task));
+                self.take_hijack(name, identity, scenario, &what)
+            }
             Fact::Malicious(act) => self.take_act(act, at),
             Fact::Dead { name, identity, credential, done, of } => {
                 let guilty = self.is_hijacked(&identity);
@@ -123,26 +145,36 @@ impl Record {
                 Some((Tone::Bad, text))
             }
             Fact::Alert(alert) => self.take_alert(&alert, at),
-            Fact::Revocation { revocation, state } => self.take_revocation(*revocation, &state),
-            Fact::Broker(sight) => self.take_sight(sight, at),
+            Fact::Revocation { revocation, state } => {
+                let id = revocation.id.to_string();
+                let told = self.take_revocation(*revocation, &state);
+                let early = self.early.remove(&id).unwrap_or_default();
+                return lines(at, told.into_iter().chain(early));
+            }
+            Fact::Broker(sight) => {
+                let about = revocation_of(&sight).map(ToOwned::to_owned);
+                let told = self.take_sight(sight, at);
+                match about {
+                    Some(id) if !self.revocations.contains_key(&id) => {
+                        self.early.entry(id).or_default().extend(told);
+                        None
+                    }
+                    _ => told,
+                }
+            }
         };
-        told.into_iter().map(|(tone, text)| Line { at, tone, text }).collect()
+        lines(at, told)
     }
 
     fn take_hijack(
         &mut self,
         name: String,
         identity: String,
-        task: &str,
         scenario: Scenario,
+        what: &str,
     ) -> Option<(Tone, String)> {
-        let how = match scenario {
-            Scenario::PromptInjection => "will read a text with instructions in it, and follow them",
-            Scenario::Exfiltration => "will read confidential records in bulk, and send them out",
-            _ => "will do what somebody else wants",
-        };
         let told = self.hijacked.is_none();
-        let text = format!("{name} is hijacked ({}): during `{}` it {how}", scenario.name(), plain(task));
+        let text = format!("{name} is hijacked ({}): {what}", scenario.name());
         self.hijacked.get_or_insert((name, identity, scenario));
         told.then_some((Tone::Bad, text))
     }
@@ -163,7 +195,7 @@ impl Record {
             }
             self.withheld = alert.withheld.map(models::decision::Withheld::reason);
         }
-        if self.alerts.insert(alert.id.clone(), alert.identity.clone()).is_some() {
+        if alert.opened < self.since || self.alerts.insert(alert.id.clone(), alert.identity.clone()).is_some() {
             return None;
         }
         let about = match alert.kind {
@@ -179,6 +211,9 @@ impl Record {
             RevocationSubject::Credential { id, .. } => Some(String::from(id)),
             RevocationSubject::Session { .. } => None,
         };
+        if revocation.requested < self.since {
+            return None;
+        }
         let id = revocation.id.to_string();
         let mut told = None;
         let requested = self.revocations.entry(id.clone()).or_insert_with(|| {
@@ -287,6 +322,19 @@ impl Record {
                 Some(format!("the credential of {name} was not revoked: {why}"))
             }
         }
+    }
+}
+
+fn lines(at: Duration, told: impl IntoIterator<Item = (Tone, String)>) -> Vec<Line> {
+    told.into_iter().map(|(tone, text)| Line { at, tone, text }).collect()
+}
+
+/// Which revocation the broker has acted upon.
+fn revocation_of(sight: &Sight) -> Option<&str> {
+    match sight {
+        Sight::Revoked { message, .. } => Some(message.as_str()),
+        Sight::Confirmed(revocation) | Sight::Unconfirmed { revocation, .. } => Some(revocation),
+        _ => None,
     }
 }
 

@@ -86,7 +86,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Events { consumed, scored, duplicate, late, quarantined } = self.events;
         let Revocations { requested, delivered, confirmed } = self.revocations;
-        let seconds = |value: Option<f64>| value.map_or("never".to_owned(), |s| format!("{s:.1} s"));
+        let seconds = |value: Option<f64>| value.map_or("never".to_owned(), |s| format!("{s:.2} s"));
         writeln!(
             f,
             "events        {consumed} consumed = {scored} scored + {duplicate} duplicate + {late} late + {quarantined} quarantined"

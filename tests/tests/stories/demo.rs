@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(4);
 /// Runs the demo until the hijacked agent has found its credential dead, stops it as a user does, and reads its summary.
 async fn until_the_agent_stops(directory: &Path, run: u32) -> Result<(Value, String)> {
     let mut command = leashed(binary("driftwatch")?)?;
-    command.args(["demo", "--headless", "--json", "--for", "10m", "--days", "10", "--port", "0", "--dir"]);
+    command.args(["demo", "--headless", "--json", "--for", "10m", "--port", "0", "--dir"]);
     command.arg(directory);
     let log = directory.with_file_name(format!("demo-{run}.log"));
     let mut process = Process::spawn("driftwatch demo", command, &log)?;

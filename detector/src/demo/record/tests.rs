@@ -14,7 +14,8 @@ fn hijack() -> Fact {
         name: "invoice-bot-03".to_owned(),
         identity: VICTIM.to_owned(),
         task: "pay".to_owned(),
-        scenario: Scenario::PromptInjection,
+        scenario: Scenario::Exfiltration,
+        is_to: "send records out",
     }
 }
 
@@ -55,7 +56,7 @@ fn killed(credential: &str) -> Fact {
 
 /// The record after these facts, one a second.
 fn after(facts: Vec<Fact>) -> Record {
-    let mut record = Record::new("http://127.0.0.1:8321".to_owned());
+    let mut record = Record::new("http://127.0.0.1:8321".to_owned(), "2026-05-04T09:59:00Z".parse().unwrap());
     for (second, fact) in facts.into_iter().enumerate() {
         record.take(fact, at(second as f64));
     }
@@ -125,6 +126,25 @@ fn revoked_innocent_fails_the_demo_whatever_else_went_well() {
 fn alert_of_before_the_first_malicious_action_is_no_detection() {
     let facts = vec![hijack(), alert(VICTIM, "odd", None), act()];
     assert!(failure(facts).contains("not noticed"));
+}
+
+#[test]
+fn what_an_earlier_run_has_left_counts_for_nothing() {
+    let mut record = Record::new("http://127.0.0.1:8321".to_owned(), "2026-05-04T10:00:01Z".parse().unwrap());
+    for fact in [alert(OTHER, "odd", None), revocation(OTHER, "tok-4", "confirmed")] {
+        assert!(record.take(fact, at(0.0)).is_empty());
+    }
+    let summary = summary(&record);
+    assert_eq!((summary.alerts, summary.revocations.requested, summary.benign_agents_revoked), (0, 0, 0));
+}
+
+#[test]
+fn broker_that_is_quicker_than_the_store_is_told_afterwards() {
+    let mut record = after(vec![hijack(), act()]);
+    assert!(record.take(killed("tok-9"), at(2.0)).is_empty());
+    let told = record.take(revocation(VICTIM, "tok-9", "requested"), at(2.1));
+    assert!(told[0].text.starts_with("REVOKE tok-9") && told[1].text.ends_with("kills tok-9"), "{told:?}");
+    assert_eq!(summary(&record).seconds_to_dead_credential, Some(1.0));
 }
 
 #[test]
