@@ -258,9 +258,12 @@ impl Engine {
             self.clock = self.clock.max(time);
         }
         let epoch = self.clock.as_seconds().div_euclid(EPOCH_SECONDS);
-        if epoch > self.epoch || self.since_publish >= EPOCH_EVENTS {
+        if epoch > self.epoch {
             self.epoch = epoch;
             self.sweep(self.clock, Sweep::Idle, out);
+            self.publish_pending();
+        } else if self.since_publish >= EPOCH_EVENTS {
+            // Looking through every active identity costs more than it finds within an hour.
             self.publish_pending();
         }
     }
