@@ -17,4 +17,5 @@ pub mod event;
 mod fingerprint;
 mod peers;
 mod sorted;
+mod text;
 pub mod view;

@@ -16,6 +16,7 @@ use crate::estimator::normal::Moments;
 use crate::estimator::novelty::Familiarity;
 use crate::event::{Action, Event, Timestamp};
 use crate::peers::{GroupModel, is_start};
+use crate::text::disarmed;
 
 /// Surprise (nats) beyond which a dimension's share grows no more: so far outside the data a tail is only a model, and one
 /// huge number must not hide the others.
@@ -45,17 +46,9 @@ impl Notable {
     }
 }
 
-/// A name from an event, fit to be shown.
+/// A name from an event, fit to be shown between backticks.
 pub(super) fn shown(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '`')
-    };
-    let mut out: String = text.chars().take(SHOWN).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    out
+    disarmed(text, SHOWN).replace('`', "\u{fffd}")
 }
 
 /// Everything an explanation is made from.

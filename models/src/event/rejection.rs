@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::disarmed;
+
 /// The named reason, stable over versions: it is a metric label, a column of the quarantine and a row of
 /// `docs/bad-input.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,11 +78,11 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection that no single field is to blame for.
     pub fn new(code: RejectionCode, detail: impl Into<String>) -> Self {
-        Self { code, field: None, detail: shown(&detail.into()) }
+        Self { code, field: None, detail: disarmed(&detail.into(), SHOWN) }
     }
 
     pub(super) fn of(code: RejectionCode, field: &'static str, detail: &str) -> Self {
-        Self { code, field: Some(field), detail: shown(detail) }
+        Self { code, field: Some(field), detail: disarmed(detail, SHOWN) }
     }
 
     pub(super) fn missing(field: &'static str) -> Self {
@@ -102,19 +104,6 @@ impl Rejection {
 
 /// Characters of a detail that are kept: parsers quote the input, and the input is written by whoever sends it.
 const SHOWN: usize = 300;
-
-/// A text that may quote an input, shortened, with what could move a cursor or turn the direction of text replaced.
-fn shown(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut out: String = text.chars().take(SHOWN).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {
