@@ -30,10 +30,10 @@ pub(super) struct Args {
     /// Chance: who the agents are, what they do, who is hijacked and how [default: 7].
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// How many agents [default: 80]. Fewer than 60 leave too little to compare with: a hijack is alerted, not revoked.
+    /// How many agents [default: 120]. Fewer than 60 leave too little to compare with: a hijack is alerted, not revoked.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(8..=1_000))]
     agents: Option<u32>,
-    /// How many days of history they have [default: 30]. Fewer than 20 have the same effect.
+    /// How many days of history they have [default: 30]. Fewer than 12 have the same effect.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=365))]
     days: Option<u32>,
     /// Keep state in this directory [default: a temporary one, removed at the end].

@@ -131,7 +131,7 @@ enum Stop {
 impl Agent {
     async fn work(mut self) {
         // Not all at once.
-        sleep(Duration::from_secs_f64(self.world.gap * 3.0 * self.dice.unit())).await;
+        sleep(Duration::from_secs_f64(self.world.gap * self.dice.unit())).await;
         loop {
             let hijack = self.world.began + HIJACK_AFTER;
             let due = self.scenario.is_some() && Instant::now() + Duration::from_secs(1) >= hijack;

@@ -24,7 +24,7 @@ pub struct Cast {
 
 impl Default for Cast {
     fn default() -> Self {
-        Self { seed: 7, agents: 80, days: 30 }
+        Self { seed: 7, agents: 120, days: 30 }
     }
 }
 

@@ -19,9 +19,9 @@ use crate::store::commit::Pending;
 /// span, so that this moment is the wall clock's now: the agents are at work whenever the demo is watched, and a seed
 /// gives the same history on every day.
 const END: Timestamp = Timestamp::from_seconds(1_774_951_200);
-/// Sessions of an average agent a day: with 80 agents and 30 days, some 20,000 to rank a session among. More agents would
+/// Sessions of an average agent a day: with 120 agents and 30 days, some 22,000 to rank a session among. More agents would
 /// resolve more than more sessions: budgets count identity-days.
-const SESSIONS_PER_DAY: f64 = 17.0;
+const SESSIONS_PER_DAY: f64 = 12.0;
 /// Events between two looks at the clock and at the wish to stop.
 const STEP: u64 = 2_048;
 

@@ -110,7 +110,8 @@ impl Record {
             format!("console  {}/", self.url),
             format!("broker   {webhook} issues the agents' credentials, and kills what a signed webhook names"),
             format!(
-                "budget   at most {FALSE_ALERTS} false alerts per 1,000 identity-days and {FALSE_REVOCATIONS} false revocations per million;\na credential is revoked only if its session is stranger than all {ranked} earlier ones, and the identity has history"
+                "budget   {FALSE_ALERTS} false alerts and {} false revocation per 1,000 identity-days: a credential is revoked only if its\nsession is stranger than all {ranked} earlier ones, and if the identity has enough history of its own",
+                FALSE_REVOCATIONS / 1e3
             ),
         ];
         if let Some(kept) = home.kept() {

@@ -19,9 +19,9 @@ pub(super) const ISSUER: &str = "https://sts.acme.example";
 
 /// False alerts that are accepted per 1,000 identity-days; the default of the service.
 pub(super) const FALSE_ALERTS: f64 = 5.0;
-/// False revocations that are accepted per million identity-days: more than the default of the service. A month of
-/// history ranks a session among some 20,000; the default of 20 would need several times as many.
-pub(super) const FALSE_REVOCATIONS: f64 = 500.0;
+/// False revocations that are accepted per million identity-days: what 22,000 ranked sessions can promise without
+/// extrapolation, where an identity has about 11 a day. The default of the service is 20; it needs a longer history.
+pub(super) const FALSE_REVOCATIONS: f64 = 1_000.0;
 
 fn engine_settings(cast: Cast) -> EngineConfig {
     EngineConfig {
