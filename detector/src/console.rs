@@ -1,7 +1,7 @@
 //! The console: pages for the people who watch, over the same records as the API.
 //!
 //! Every page is whole without scripts; scripts only keep it current. Texts of events reach a template as
-//! [`text::Shown`] or through [`text::plain`], never bare.
+//! `text::Shown` or through `text::plain`, never bare.
 
 pub(crate) mod alert;
 pub(crate) mod alerts;
