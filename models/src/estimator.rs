@@ -6,4 +6,5 @@ pub mod histogram;
 pub mod normal;
 pub mod novelty;
 pub mod pitman_yor;
+pub mod rate;
 pub mod recent;
