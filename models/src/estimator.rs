@@ -3,8 +3,10 @@
 pub mod calibrator;
 pub mod counts;
 pub mod histogram;
+pub mod hours;
 pub mod normal;
 pub mod novelty;
 pub mod pitman_yor;
 pub mod rate;
 pub mod recent;
+mod scale;
