@@ -2,6 +2,7 @@
 
 pub mod calibrator;
 pub mod counts;
+pub mod drift;
 pub mod histogram;
 pub mod hours;
 pub mod normal;
