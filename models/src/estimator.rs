@@ -3,6 +3,7 @@
 pub mod calibrator;
 pub mod counts;
 pub mod drift;
+pub mod exceedance;
 pub mod histogram;
 pub mod hours;
 pub mod normal;
