@@ -12,3 +12,4 @@ pub mod pitman_yor;
 pub mod rate;
 pub mod recent;
 mod scale;
+pub mod small_set;
