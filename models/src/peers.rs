@@ -3,6 +3,9 @@
 //! Counts are numbers of identities, not of calls, so one loud identity cannot make a tool normal for its peers
 //! (`model-notes`, section 3).
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine groups by declared workload only, so far"))]
+mod cluster;
+
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Step;
