@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::novelty::{Familiarity, NoveltyRate, surprise};
+use super::novelty::{NoveltyRate, surprise};
 use super::scale::{Scale, halve};
 
 /// At most `N` fingerprints with decayed counts, most recently seen first; and how often something new turned up.
@@ -106,11 +106,7 @@ impl<const N: usize> SmallSet<N> {
     /// known: -ln((1 + r)/2)   new: -ln(r/2)
     /// ```
     pub fn surprise(&self, outcome: Membership, peers: NoveltyRate) -> f64 {
-        let familiarity = match outcome {
-            Membership::Known => Familiarity::Known,
-            Membership::New => Familiarity::New,
-        };
-        surprise(self.rate.shrunk(peers.alone()), 1.0, 1.0, familiarity)
+        surprise(&[self.rate.shrunk(peers.alone())], usize::from(outcome == Membership::New))
     }
 
     /// Learns one observation and says whether it was known before. O(N).
