@@ -4,6 +4,12 @@
 //! numbers, so that a session can be kept from being learned without keeping its events.
 
 mod chain;
+mod context;
+mod delegation;
+mod flow;
+mod rate;
+mod schedule;
+mod scope;
 mod target;
 mod tool;
 mod volume;
@@ -11,18 +17,27 @@ mod volume;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use chain::{after, kinds_key, step_key};
+pub(crate) use context::{Context, ContextKeys, ContextNews, ContextRates};
+pub(crate) use delegation::{Delegation, DelegationKeys, DelegationNews, DelegationRates};
+pub(crate) use flow::{Flow, Taint};
+pub(crate) use rate::{Minute, Rate};
+pub(crate) use schedule::{score as score_start, start_of};
+pub(crate) use scope::{Grant, Scope, ScopeNews, ScopeRates, covering};
 pub(crate) use target::{TargetKeys, TargetScore};
 pub(crate) use tool::{ToolStats, key_of};
 pub(crate) use volume::{Direction, VolumeScore, prior};
 
 use crate::estimator::counts::BoundedCounts;
+use crate::estimator::hours::{HourProfile, Start};
 use crate::estimator::novelty::{Familiarity, NoveltyRate};
 use crate::estimator::recent::RecentSet;
 use crate::fingerprint::mix;
-use crate::peers::{CallNews, GroupModel, GroupNews, TargetNews};
+use crate::peers::{CallNews, GroupModel, GroupNews, SettingNews, TargetNews};
 
-/// Slots for tools (48 bytes each).
+/// Slots for tools (56 bytes each).
 pub(crate) const TOOL_SLOTS: usize = 24;
+/// Slots for tools once there are more of them (8 bytes each).
+pub(crate) const USAGE_SLOTS: usize = 512;
 /// Slots for contexts and steps between tools (8 bytes each).
 pub(crate) const STEP_SLOTS: usize = 512;
 /// Remembered pairs of tool and target (4 bytes each).
@@ -34,7 +49,7 @@ pub(crate) const PREFIX_SLOTS: usize = 64;
 const EVIDENCE_CAP: f64 = 1000.0;
 
 /// One event, as far as dimensions look at it. The target keys stand in an arena of the session.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Step {
     /// Fingerprint of server, tool and action.
     pub tool: u64,
@@ -50,6 +65,30 @@ pub(crate) struct Step {
     pub side_effect: bool,
     /// Whether its target came out of a tool's result, where the event says.
     pub injected: Option<bool>,
+    /// Seconds since the call before in the session; negative for the first.
+    pub gap: f32,
+    /// Whether it was denied or failed.
+    pub failed: bool,
+    /// What its grant says of it.
+    pub grant: Grant,
+    /// What leaves with it, if it crosses the boundary.
+    pub leaving: Taint,
+}
+
+/// Where a session comes from and who stands behind it; noted when it starts and whenever that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Setting {
+    /// When the session started; `None` for a change within it.
+    pub start: Option<(u8, bool)>,
+    pub context: ContextKeys,
+    pub delegation: DelegationKeys,
+}
+
+impl Setting {
+    /// The start of the session, if this is it.
+    pub(crate) fn start(&self) -> Option<Start> {
+        self.start.map(|(hour, weekend)| Start { hour, weekend })
+    }
 }
 
 impl Step {
@@ -73,10 +112,20 @@ impl Step {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Baseline {
     tools: Vec<ToolStats>,
+    /// Calls by tool, kept beside `tools` once an identity uses more tools than have room there.
+    usage: BoundedCounts,
+    /// Calls of all tools, decayed.
+    calls: f32,
     /// Contexts (totals, kinds) and the tools that follow them.
     steps: BoundedCounts,
     targets: RecentSet,
     prefixes: RecentSet,
+    pub(crate) rate: Rate,
+    pub(crate) hours: HourProfile,
+    pub(crate) context: Context,
+    pub(crate) delegation: Delegation,
+    pub(crate) scope: Scope,
+    pub(crate) flow: Flow,
 }
 
 impl Baseline {
@@ -108,13 +157,48 @@ impl Baseline {
                 tool.injected.push(injected);
             }
             for (moments, y) in tool.bytes.iter_mut().zip(step.ln_bytes).filter(|(_, y)| *y >= 0.0) {
-                moments.push(f64::from(y));
+                moments.push_winsorised(f64::from(y));
             }
         }
-        news.calls.push(CallNews { tool: step.tool, ln_bytes: step.ln_bytes, injected: step.injected });
+        self.rate.learn(step.gap, step.failed);
+        self.flow.learn(step.leaving);
+        let uncovered_first =
+            step.grant == Grant::Uncovered && self.targets.push(uncovered_key(step.tool), TARGET_SLOTS);
+        let scope = self.scope.learn(step.grant, uncovered_first);
+        news.calls.push(CallNews {
+            tool: step.tool,
+            ln_bytes: step.ln_bytes,
+            injected: step.injected,
+            gap: step.gap,
+            failed: step.failed,
+            leaving: step.leaving,
+            scope,
+        });
         if self.calls() > EVIDENCE_CAP {
-            self.decay(0.5);
+            self.forget_calls(0.5);
         }
+    }
+
+    /// Learns where a session came from and who stood behind it.
+    pub(crate) fn learn_setting(&mut self, setting: &Setting, news: &mut GroupNews) {
+        if let Some(start) = setting.start() {
+            self.hours.push(start);
+        }
+        let context = self.context.learn(setting.context, setting.start.is_none());
+        let person = setting.delegation.on_behalf_of;
+        let new_person = person != 0 && self.targets.push(person_key(person), TARGET_SLOTS);
+        let delegation = self.delegation.learn(setting.delegation, new_person);
+        news.settings.push(SettingNews { start: setting.start, context, delegation });
+    }
+
+    /// Whether the identity has acted for this person before.
+    pub(crate) fn knows_person(&self, keys: DelegationKeys) -> bool {
+        self.targets.contains(person_key(keys.on_behalf_of))
+    }
+
+    /// Whether the tool has been used without cover by a granted scope before.
+    pub(crate) fn uncovered_before(&self, tool: u64) -> bool {
+        self.targets.contains(uncovered_key(tool))
     }
 
     /// Whether the identity has used this tool on this target, or its peers have, or it knows the neighbourhood.
@@ -160,11 +244,24 @@ impl Baseline {
 
     /// Weighs everything learned so far by `factor`.
     pub(crate) fn decay(&mut self, factor: f64) {
+        self.forget_calls(factor);
+        self.hours.decay(factor);
+        self.context.decay(factor);
+        self.delegation.decay(factor);
+        self.scope.decay(factor);
+        self.flow.decay(factor);
+    }
+
+    /// Weighs what grows with every call by `factor`; what grows once a session stays.
+    fn forget_calls(&mut self, factor: f64) {
         for tool in &mut self.tools {
             tool.decay(factor);
         }
+        self.usage.decay(factor);
+        self.calls *= factor as f32;
         self.tools.retain(|t| t.count >= 0.05);
         self.steps.decay(factor);
+        self.rate.decay(factor);
     }
 
     /// Distinct pairs of tool and target remembered.
@@ -176,7 +273,16 @@ impl Baseline {
     pub(crate) fn bytes(&self) -> usize {
         self.tools.capacity() * size_of::<ToolStats>()
             + self.steps.bytes()
+            + self.usage.bytes()
             + self.targets.bytes()
             + self.prefixes.bytes()
     }
+}
+
+fn person_key(person: u64) -> u64 {
+    mix(person, 0x5045)
+}
+
+fn uncovered_key(tool: u64) -> u64 {
+    mix(tool, 0x554e)
 }

@@ -14,43 +14,102 @@ use crate::sorted::SortedMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(usize)]
 pub(crate) enum Lane {
+    // The first are the dimensions, in their order.
     Tool,
     Target,
     Chain,
     Volume,
-    /// Tool, order, target and volume of the same call together, weighed by what the call does: what a hijack looks
-    /// like. Its p-value is the score of the event.
+    Rate,
+    Schedule,
+    Context,
+    Delegation,
+    Scope,
+    Flow,
+    /// Tool, order and target of the same call together, weighed by what the call does: what a hijack looks like.
     Joint,
+    /// The strangest event of the session.
+    Peak,
     /// Bytes summed over the session.
     Level,
+    /// Mean surprise of the order of calls.
+    Mean,
+    /// How much more the calls look like those of a peer than like its own.
+    Kin,
     /// All lanes together.
     Fused,
 }
 
 impl Lane {
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 16;
     /// Lanes that are fed by single events.
-    pub(crate) const EVENT: usize = 5;
-    pub(crate) const ALL: [Lane; Self::COUNT] =
-        [Lane::Tool, Lane::Target, Lane::Chain, Lane::Volume, Lane::Joint, Lane::Level, Lane::Fused];
+    pub(crate) const EVENT: usize = 11;
+    pub(crate) const ALL: [Lane; Self::COUNT] = [
+        Lane::Tool,
+        Lane::Target,
+        Lane::Chain,
+        Lane::Volume,
+        Lane::Rate,
+        Lane::Schedule,
+        Lane::Context,
+        Lane::Delegation,
+        Lane::Scope,
+        Lane::Flow,
+        Lane::Joint,
+        Lane::Peak,
+        Lane::Level,
+        Lane::Mean,
+        Lane::Kin,
+        Lane::Fused,
+    ];
 
-    /// `ln` of the lane's share of the session's error level; shares sum to 1 (`model-notes`, section 7.5, with the
-    /// joint lane given the most: in recorded hijacks it finds most).
+    /// `ln` of the lane's share of a session's error level; shares sum to 1 (`model-notes`, section 7.5). The strangest event
+    /// has the most: in recorded hijacks one or two calls do the harm, and what accumulates over the others hides them.
     pub(crate) fn ln_share(self) -> f64 {
         let share: f64 = match self {
-            Lane::Joint => 0.70,
-            Lane::Fused => 0.10,
-            Lane::Target => 0.06,
-            Lane::Volume | Lane::Level => 0.05,
-            Lane::Tool | Lane::Chain => 0.02,
+            Lane::Peak => 0.74,
+            Lane::Joint => 0.08,
+            Lane::Fused | Lane::Level | Lane::Context => 0.03,
+            Lane::Target => 0.02,
+            Lane::Kin | Lane::Volume | Lane::Rate | Lane::Scope | Lane::Flow => 0.01,
+            Lane::Tool | Lane::Mean | Lane::Delegation => 0.005,
+            Lane::Chain | Lane::Schedule => 0.0025,
         };
         share.ln()
     }
 
-    /// Nats of the score that make one nat of surprise before anything has been learned: the joint score adds up
-    /// several surprises that are not independent.
+    /// `ln` of the lane's share of a single event's error level; shares sum to 1. `None`: the joint lane speaks for it.
+    pub(crate) fn ln_event_share(self) -> Option<f64> {
+        let share: f64 = match self {
+            Lane::Joint => 0.84,
+            Lane::Context => 0.05,
+            Lane::Flow => 0.03,
+            Lane::Volume => 0.01,
+            Lane::Rate | Lane::Delegation | Lane::Scope => 0.02,
+            Lane::Schedule => 0.01,
+            _ => return None,
+        };
+        Some(share.ln())
+    }
+
+    /// Whether its events multiply. What is said once a session, or again only when it changes, counts by its strongest.
+    pub(crate) fn accumulates(self) -> bool {
+        matches!(self, Lane::Tool | Lane::Target | Lane::Chain | Lane::Volume | Lane::Rate | Lane::Joint)
+    }
+
+    /// Whether a session's maximum is compared with the identity's own past first. What counts by its strongest event is
+    /// already relative to the identity.
+    pub(crate) fn is_standardised(self) -> bool {
+        self.accumulates() || matches!(self, Lane::Level | Lane::Mean | Lane::Kin | Lane::Fused)
+    }
+
+    /// Nats of the score that make one nat of surprise before anything has been learned: scores that add up several
+    /// surprises which are not independent.
     fn nominal_scale(self) -> f64 {
-        if self == Lane::Joint { 3.0 } else { 1.0 }
+        match self {
+            Lane::Joint => 4.0,
+            Lane::Context => 2.0,
+            _ => 1.0,
+        }
     }
 }
 
@@ -59,10 +118,10 @@ pub(crate) const EVENT_CLASSES: usize = 4;
 /// Sessions are ranked among sessions of identities of the same maturity.
 pub(crate) const MATURITY_CLASSES: usize = 3;
 
-/// The class of an event in a lane's tables. The joint score weighs side effects itself, so that a read and a side effect
-/// of the same joint score are equally strange.
+/// The class of an event in a lane's tables. The joint score has one class: it weighs side effects itself, and young
+/// identities are kept apart where whole sessions are ranked.
 pub(crate) fn event_class(lane: Lane, side_effect: bool, sessions: u32) -> usize {
-    usize::from(side_effect && lane != Lane::Joint) + 2 * usize::from(sessions >= 10)
+    if lane == Lane::Joint { 0 } else { usize::from(side_effect) + 2 * usize::from(sessions >= 10) }
 }
 
 /// The class of a session.
@@ -214,8 +273,10 @@ impl Default for TenantModel {
     }
 }
 
-/// How far beyond the data a tail is extrapolated, in nats. Uncapped, the worst extrapolated lane decides everything.
+/// How far beyond the data a tail is extrapolated, in nats. Uncapped, the worst extrapolated lane decides everything; the
+/// strongest event may go further, because its own tail is learned from events, of which there are many more.
 const LANE_BEYOND: f64 = 2.0;
+const PEAK_BEYOND: f64 = 8.0;
 const SESSION_BEYOND: f64 = 4.0;
 /// Sessions behind the fleet's mean and scale of a lane, at most.
 const FLEET_SESSIONS: f64 = 2000.0;
@@ -264,8 +325,11 @@ impl TenantModel {
         self.score_tails = tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale())).collect();
         let per_class = Lane::COUNT + 1;
         let tails = self.session_counts.iter().enumerate().map(|(i, counts)| {
-            let (bins, beyond) =
-                if i % per_class == Lane::COUNT { (Bins::SESSION, SESSION_BEYOND) } else { (Bins::LANE, LANE_BEYOND) };
+            let (bins, beyond) = match i % per_class {
+                Lane::COUNT => (Bins::SESSION, SESSION_BEYOND),
+                lane if lane == Lane::Peak as usize => (Bins::LANE, PEAK_BEYOND),
+                _ => (Bins::LANE, LANE_BEYOND),
+            };
             counts.session_tail(bins, beyond)
         });
         self.session_tails = tails.collect();

@@ -1,12 +1,13 @@
 //! What the operator states: budgets, spans and policy. Raw settings become checked ones once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::decision::Mode;
+use crate::dimension::Dimension;
 use crate::event::Action;
 
 /// A span of time, written `30m`, `1h`, `90s`, `14d`.
@@ -141,6 +142,9 @@ pub struct EngineConfig {
     pub mature_sessions: u32,
     /// Half-life of what an identity has learned. Default `30d`.
     pub half_life: Span,
+    /// What is judged. Default: everything. Leave out what your events do not tell truly, such as `schedule` and `rate`
+    /// where times are made up.
+    pub dimensions: BTreeSet<Dimension>,
     /// Mode where no rule matches: `shadow`, `warn` (default) or `enforce`.
     pub mode: Mode,
     /// Modes for some identities; the first rule that matches wins.
@@ -161,6 +165,7 @@ impl Default for EngineConfig {
             stale_after: Span::seconds(15 * 60),
             mature_sessions: 20,
             half_life: Span::seconds(30 * 86_400),
+            dimensions: Dimension::ALL.into(),
             mode: Mode::Warn,
             policy: Vec::new(),
             brake: BrakeConfig::default(),
@@ -184,6 +189,8 @@ pub struct ConfigError {
 pub struct CheckedConfig {
     config: EngineConfig,
     key: [u8; 16],
+    /// One bit a dimension.
+    judged: u32,
     version: Box<str>,
 }
 
@@ -217,8 +224,12 @@ impl EngineConfig {
                 return error(field, "must be longer than 0s");
             }
         }
+        if self.dimensions.is_empty() {
+            return error("dimensions", "must name at least one dimension; leave the line out for all of them");
+        }
         let version = version_of(&self);
-        Ok(CheckedConfig { config: self, key, version })
+        let judged = self.dimensions.iter().fold(0, |bits, d| bits | 1 << *d as u32);
+        Ok(CheckedConfig { config: self, key, judged, version })
     }
 }
 
@@ -226,6 +237,11 @@ impl CheckedConfig {
     /// The settings.
     pub fn settings(&self) -> &EngineConfig {
         &self.config
+    }
+
+    /// Whether a dimension is judged.
+    pub(crate) fn judges(&self, dimension: Dimension) -> bool {
+        self.judged & (1 << dimension as u32) != 0
     }
 
     /// Key of all fingerprints.
@@ -243,7 +259,7 @@ impl Default for CheckedConfig {
     fn default() -> Self {
         let config = EngineConfig::default();
         let version = version_of(&config);
-        Self { config, key: [0; 16], version }
+        Self { config, key: [0; 16], judged: u32::MAX, version }
     }
 }
 

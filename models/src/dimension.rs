@@ -16,11 +16,34 @@ pub enum Dimension {
     Chain,
     /// Are these bytes usual for this tool, and summed over the session?
     Volume,
+    /// How many actions, and denied or failed ones, per time?
+    Rate,
+    /// Does it act at this hour of the week?
+    Schedule,
+    /// Same workload, network and client as ever, and the same throughout the session?
+    Context,
+    /// Who delegates to whom, and does the child hold what the parent does not?
+    Delegation,
+    /// Is the action inside what the credential was granted, and inside what was exercised so far?
+    Scope,
+    /// Has this session read sensitive data and is it now sending outside?
+    Flow,
 }
 
 impl Dimension {
     /// Every dimension, in the order of [`DimensionValues`].
-    pub const ALL: [Dimension; 4] = [Dimension::Tool, Dimension::Target, Dimension::Chain, Dimension::Volume];
+    pub const ALL: [Dimension; 10] = [
+        Dimension::Tool,
+        Dimension::Target,
+        Dimension::Chain,
+        Dimension::Volume,
+        Dimension::Rate,
+        Dimension::Schedule,
+        Dimension::Context,
+        Dimension::Delegation,
+        Dimension::Scope,
+        Dimension::Flow,
+    ];
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
 
@@ -31,6 +54,12 @@ impl Dimension {
             Dimension::Target => "target",
             Dimension::Chain => "chain",
             Dimension::Volume => "volume",
+            Dimension::Rate => "rate",
+            Dimension::Schedule => "schedule",
+            Dimension::Context => "context",
+            Dimension::Delegation => "delegation",
+            Dimension::Scope => "scope",
+            Dimension::Flow => "flow",
         }
     }
 }

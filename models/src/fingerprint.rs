@@ -27,6 +27,9 @@ pub(crate) enum Kind {
     Credential,
     Alert,
     Revocation,
+    Source,
+    Scope,
+    Revision,
     State,
 }
 

@@ -8,8 +8,11 @@ mod cluster;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Step;
+use crate::baseline::{
+    ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step, Taint,
+};
 use crate::estimator::counts::BoundedCounts;
+use crate::estimator::hours::{HourProfile, Start};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::NoveltyRate;
 use crate::estimator::pitman_yor::probability;
@@ -62,6 +65,19 @@ pub(crate) struct CallNews {
     pub ln_bytes: [f32; 2],
     /// Whether its target came out of a tool's result, where the event says.
     pub injected: Option<bool>,
+    /// Seconds since the call before in the session; negative for the first.
+    pub gap: f32,
+    pub failed: bool,
+    pub leaving: Taint,
+    pub scope: Option<ScopeNews>,
+}
+
+/// What was new about where a member's session came from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SettingNews {
+    pub start: Option<(u8, bool)>,
+    pub context: ContextNews,
+    pub delegation: DelegationNews,
 }
 
 /// What is new to members of a group since the last epoch, in the order it was learned.
@@ -75,6 +91,10 @@ pub(crate) struct GroupNews {
     pub targets: Vec<TargetNews>,
     /// Calls made.
     pub calls: Vec<CallNews>,
+    /// Sessions started, and changes of their source.
+    pub settings: Vec<SettingNews>,
+    /// `ln` of the calls within a minute, and of the most on one target.
+    pub minutes: Vec<[f32; 2]>,
 }
 
 /// What the members of one peer group do.
@@ -87,6 +107,12 @@ pub(crate) struct GroupModel {
     steps: BoundedCounts,
     targets: BoundedCounts,
     by_tool: SortedMap<PeerTool>,
+    pub(crate) rate: Rate,
+    pub(crate) hours: HourProfile,
+    pub(crate) context: ContextRates,
+    pub(crate) delegation: DelegationRates,
+    pub(crate) scope: ScopeRates,
+    pub(crate) flow: Flow,
 }
 
 impl GroupModel {
@@ -123,6 +149,21 @@ impl GroupModel {
             if let Some(injected) = call.injected {
                 entry.novelty.injected.push(injected);
             }
+            self.rate.learn(call.gap, call.failed);
+            self.flow.learn(call.leaving);
+            if let Some(scope) = &call.scope {
+                self.scope.learn(scope);
+            }
+        }
+        for setting in &news.settings {
+            if let Some((hour, weekend)) = setting.start {
+                self.hours.push(Start { hour, weekend });
+            }
+            self.context.learn(&setting.context);
+            self.delegation.learn(&setting.delegation);
+        }
+        for minute in &news.minutes {
+            self.rate.learn_minute(*minute);
         }
     }
 
@@ -169,6 +210,12 @@ impl GroupModel {
             tool.novelty.injected.decay(factor);
             tool.bytes.iter_mut().for_each(|m| m.decay(factor));
         });
+        self.rate.decay(factor);
+        self.hours.decay(factor);
+        self.context.decay(factor);
+        self.delegation.decay(factor);
+        self.scope.decay(factor);
+        self.flow.decay(factor);
     }
 }
 

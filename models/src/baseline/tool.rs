@@ -1,11 +1,11 @@
 //! `tool`: does this identity use this tool, on this task?
 //!
-//! Stored: 48 bytes a tool held, at most 24 tools. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
+//! Stored: 56 bytes a tool held, at most 24 tools; 8 bytes a tool for at most 512 once there are more. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
 //! identity, peers-on-task and peers to uniform. With little data the peers decide, and without peers the uniform.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Baseline, Step, TOOL_SLOTS};
+use super::{Baseline, Step, TOOL_SLOTS, USAGE_SLOTS};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::NoveltyRate;
 use crate::estimator::pitman_yor::probability;
@@ -51,7 +51,16 @@ impl Baseline {
 
     /// Calls of all tools, decayed.
     pub(crate) fn calls(&self) -> f64 {
-        self.tools.iter().map(|t| f64::from(t.count)).sum()
+        f64::from(self.calls)
+    }
+
+    /// Calls of one tool, decayed.
+    pub(crate) fn calls_of(&self, tool: u64) -> f64 {
+        if self.usage.is_empty() { self.tool(tool).map_or(0.0, |t| f64::from(t.count)) } else { self.usage.count(tool) }
+    }
+
+    fn kinds(&self) -> f64 {
+        (if self.usage.is_empty() { self.tools.len() } else { self.usage.len() }) as f64
     }
 
     pub(crate) fn tool(&self, tool: u64) -> Option<&ToolStats> {
@@ -66,6 +75,9 @@ impl Baseline {
 
     /// Counts one call. Returns whether the tool was new to the identity.
     pub(super) fn learn_tool(&mut self, step: &Step) -> bool {
+        self.calls += 1.0;
+        let counted = !self.usage.is_empty();
+        let new = counted && self.usage.push(step.tool, 1.0, USAGE_SLOTS);
         if let Some(tool) = self.tool_mut(step.tool) {
             tool.count += 1.0;
             return false;
@@ -76,8 +88,19 @@ impl Baseline {
                 self.tools.reserve_exact((self.tools.len()).clamp(4, TOOL_SLOTS - self.tools.len()));
             }
             self.tools.push(newcomer);
-        } else if let Some(rarest) = self.tools.iter_mut().min_by(|a, b| a.count.total_cmp(&b.count)) {
-            *rarest = newcomer;
+        } else {
+            if !counted {
+                // From here on there are more tools than places: all of them are counted beside.
+                for tool in &self.tools {
+                    self.usage.push(u64::from(tool.key) << 32, f64::from(tool.count), USAGE_SLOTS);
+                }
+                self.usage.push(step.tool, 1.0, USAGE_SLOTS);
+            }
+            if let Some(rarest) = self.tools.iter_mut().min_by(|a, b| a.count.total_cmp(&b.count)) {
+                let count = self.usage.count(step.tool) as f32;
+                *rarest = ToolStats { count, ..newcomer };
+            }
+            return new || !counted;
         }
         true
     }
@@ -87,8 +110,7 @@ impl Baseline {
         let [task, ..] = step.contexts();
         let peers = group.tool_probability(step.tool);
         let peers = task.map_or(peers, |task| group.step_probability(task, step.tool, peers));
-        let count = self.tool(step.tool).map_or(0.0, |t| f64::from(t.count));
-        let own = probability(count, self.calls(), self.tools.len() as f64, peers);
+        let own = probability(self.calls_of(step.tool), self.calls(), self.kinds(), peers);
         task.map_or(own, |task| self.step_probability(task, step.tool, own))
     }
 }

@@ -24,6 +24,9 @@ pub(crate) struct VolumeScore {
     pub direction: Direction,
 }
 
+/// A volume this much (nats) above the usual is no leak yet: less than twice as much.
+const TOLERANCE: f64 = 0.5;
+
 /// Prior of one tool's volume around the peers' mean (`model-notes`, section 4).
 pub(crate) fn prior(mean: f64) -> Prior {
     Prior { mean, k: 0.5, a: 1.5, b: 1.5 }
@@ -40,7 +43,7 @@ impl Baseline {
             }
             let mean = group.mean_bytes(step.tool, index).or(own.mean())?;
             // Two looks at one event: ln 2 is the price (Bonferroni).
-            let nats = own.residual(y, prior(mean)).surprise() - std::f64::consts::LN_2;
+            let nats = own.residual(y - TOLERANCE, prior(mean)).surprise() - std::f64::consts::LN_2;
             Some(VolumeScore { nats: nats.max(0.0), direction })
         };
         let [sent, received] = &own;

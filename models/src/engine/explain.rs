@@ -3,6 +3,8 @@
 //! Names come from events and are written by whoever sends them: they are shortened, and what could move a cursor or turn
 //! the direction of text is replaced.
 
+mod circumstance;
+
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::names::Names;
 use super::scoring::Scores;
 use crate::alert::{AlertEvent, Contribution};
-use crate::baseline::{Baseline, Direction, Step, prior};
+use crate::baseline::{Baseline, Direction, Setting, Step, prior};
 use crate::dimension::{Dimension, DimensionValues};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::Familiarity;
@@ -57,6 +59,7 @@ pub(super) struct Explainer<'a> {
     pub action: Action,
     pub step: &'a Step,
     pub scores: &'a Scores,
+    pub setting: Option<&'a Setting>,
     pub baseline: &'a Baseline,
     pub group: &'a GroupModel,
     pub names: &'a Names,
@@ -101,6 +104,12 @@ impl Explainer<'_> {
             Dimension::Target => self.target(),
             Dimension::Chain => self.chain(),
             Dimension::Volume => self.volume(),
+            Dimension::Rate => self.rate(),
+            Dimension::Schedule => self.schedule(),
+            Dimension::Context => self.context(),
+            Dimension::Delegation => self.delegation(),
+            Dimension::Scope => self.scope(),
+            Dimension::Flow => self.flow(),
         };
         Finding { nats, actual, typical }
     }
@@ -111,7 +120,7 @@ impl Explainer<'_> {
 
     fn tool(&self) -> (String, String) {
         let calls = self.baseline.calls();
-        let own = self.baseline.tool(self.step.tool).map_or(0.0, |t| f64::from(t.count));
+        let own = self.baseline.calls_of(self.step.tool);
         let name = self.tool_name();
         let action = self.action;
         let actual = if own < 0.5 {
@@ -163,9 +172,9 @@ impl Explainer<'_> {
         let before = self.names.step(previous);
         let scores = self.scores;
         let actual = if is_start(previous) {
-            format!("`{name}` as the first call: {} expected", percent(scores.chain_probability))
+            format!("`{name}` as the first call: {} expected", percent((-scores.order_nats).exp()))
         } else {
-            format!("`{name}` right after `{}`: {} expected", shown(&before), percent(scores.chain_probability))
+            format!("`{name}` right after `{}`: {} expected", shown(&before), percent((-scores.order_nats).exp()))
         };
         let mut following: Vec<_> = self
             .names

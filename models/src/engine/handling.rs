@@ -3,16 +3,17 @@
 use super::Phase;
 use super::explain::Explainer;
 use super::names::Names;
-use super::scoring;
+use super::scoring::{self, Scene};
 use super::session::{Session, session_key};
 use super::shard::{Alarm, Assessed, World, unscored};
 use super::state::{IdentityState, LIVE_SESSIONS};
 use crate::assessment::{Assessment, Decision, Outcome};
-use crate::baseline::{Step, TargetKeys};
+use crate::baseline::{ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, start_of};
 use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
+use crate::peers::group_of;
 
 /// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
 /// as scoring it.
@@ -43,20 +44,37 @@ impl Handling<'_> {
         let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
         let group = tenant.group(self.state.group);
         let action = self.action(event);
-        let (step, targets) = self.step(event, action, at);
+        let (step, targets) = self.step(event, action, time, at);
+        let setting = self.setting(event, time, at);
+        self.count_minute(&step, &targets, time, phase);
 
         let state = &mut *self.state;
         let sessions = state.history.sessions;
         let Some(session) = state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
         session.last = session.last.max(time);
         session.phase = phase;
-        let scores = scoring::score(&state.baseline, session, &step, &targets, sessions, tenant, group);
+        session.taint = session.taint.after(event, action);
+        let scores = scoring::score(&Scene {
+            baseline: &state.baseline,
+            session,
+            step: &step,
+            targets: &targets,
+            setting: setting.as_ref(),
+            minute: state.minute.ln_counts(),
+            sessions,
+            tenant,
+            group,
+            config: world.config,
+        });
 
         // Evidence: quiet events leave every maximum where it was, and then the rank needs no second look.
-        let mut grown = session.accumulate(scoring::e_values(&scores));
+        let mut grown = session.accumulate(&scores);
         session.bytes += event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
         if let Some(level) = scoring::level(session, &state.history) {
             grown |= session.raise(Lane::Level, level);
+        }
+        if let Some(mean) = scoring::mean_surprise(session, &state.history) {
+            grown |= session.raise(Lane::Mean, mean);
         }
         if grown {
             let statistic = scoring::session_statistic(session, &state.history, tenant) as f32;
@@ -87,6 +105,7 @@ impl Handling<'_> {
                 action,
                 step: &step,
                 scores: &scores,
+                setting: setting.as_ref(),
                 baseline: &state.baseline,
                 group,
                 names: self.names,
@@ -97,6 +116,9 @@ impl Handling<'_> {
         session.alarmed |= alarms;
         session.revocable |= revocable;
         session.push(step, &targets);
+        if let Some(setting) = setting {
+            session.note_setting(setting);
+        }
         session.events += 1;
         session.block += 1;
         let session_name = session.name.clone();
@@ -172,21 +194,74 @@ impl Handling<'_> {
         })
     }
 
-    fn step(&mut self, event: &Event, action: Action, at: usize) -> (Step, Vec<TargetKeys>) {
+    fn step(&mut self, event: &Event, action: Action, time: Timestamp, at: usize) -> (Step, Vec<TargetKeys>) {
         let f = self.world.fingerprinter;
         let tool = f.of(Kind::Tool, &[event.server.as_deref().unwrap_or(""), &event.tool, action.as_str()]);
         self.names.learn(tool, event.server.as_deref(), &event.tool, action);
         let targets: Vec<TargetKeys> = event.targets.iter().map(|t| TargetKeys::of(f, t)).collect();
-        let ln = |bytes: Option<u64>| bytes.map_or(-1.0, |b| (b as f64).ln_1p() as f32);
+        let ln = |bytes: Option<u64>| bytes.map_or(-1.0, |b| (b as f64 / 256.0).ln_1p() as f32);
+        let session = self.state.live.get(at);
+        let grants = event.credential.as_ref().map_or(&[][..], |c| &c.scopes);
+        let covered = covering(event, action, grants).map(|(_, scope)| f.of(Kind::Scope, &[scope]));
         let step = Step {
             tool,
             task: event.task.as_deref().map_or(0, |t| f.of(Kind::Task, &[t])),
-            previous: self.state.live.get(at).map_or([Step::START; 2], |s| s.previous),
-            ln_bytes: [ln(event.bytes_in), ln(event.bytes_out)],
+            previous: session.map_or([Step::START; 2], |s| s.previous),
+            // What a failed call returns is an error message: neither usual nor unusual.
+            ln_bytes: [ln(event.bytes_in), ln(event.bytes_out.filter(|_| event.outcome == ActionOutcome::Success))],
             targets: (0, 0),
             side_effect: action.is_side_effect() && event.outcome == ActionOutcome::Success,
             injected: event.target_origin.map(|origin| origin == TargetOrigin::ToolResult),
+            gap: session.filter(|s| s.events > 0).map_or(-1.0, |s| time.seconds_since(s.last).max(0.0) as f32),
+            failed: event.outcome != ActionOutcome::Success,
+            grant: match covered {
+                Some(scope) => Grant::Covered(scope),
+                None if grants.is_empty() => Grant::Untold,
+                None => Grant::Uncovered,
+            },
+            leaving: session.map_or(Taint::Unknown, |s| s.taint).leaving(event),
         };
         (step, targets)
+    }
+
+    /// Where the session comes from and who stands behind it, if this event is the first to say so or says otherwise.
+    fn setting(&mut self, event: &Event, time: Timestamp, at: usize) -> Option<Setting> {
+        let f = self.world.fingerprinter;
+        let session = self.state.live.get_mut(at)?;
+        let text = |text: Option<&Box<str>>| text.map_or("", |t| &**t).to_owned();
+        let source = event.source.as_ref();
+        let parts = [
+            text(source.and_then(|s| s.workload.as_ref())),
+            text(source.and_then(|s| s.ip.as_ref())),
+            text(source.and_then(|s| s.region.as_ref())),
+            text(source.and_then(|s| s.user_agent.as_ref())),
+            text(event.parent.as_ref().map(|p| &p.identity)),
+            text(event.on_behalf_of.as_ref()),
+        ];
+        let key = f.of(Kind::Source, &parts.each_ref().map(String::as_str)).max(1);
+        let before = std::mem::replace(&mut session.setting_key, key);
+        if before == key {
+            return None;
+        }
+        let person = event.on_behalf_of.as_ref().map_or(0, |person| f.of(Kind::Identity, &[&event.tenant, person]));
+        let parent = event.parent.as_ref().map_or(0, |p| f.of(Kind::Identity, &[&event.tenant, &p.identity]));
+        let start = start_of(time);
+        Some(Setting {
+            start: (before == 0).then_some((start.hour, start.weekend)),
+            context: source.map_or_else(ContextKeys::default, |source| ContextKeys::of(f, source)),
+            delegation: DelegationKeys { parent, on_behalf_of: person, beyond: None },
+        })
+    }
+
+    /// Counts the call into the running minute, and learns the minute before unless the identity is under suspicion.
+    fn count_minute(&mut self, step: &Step, targets: &[TargetKeys], time: Timestamp, phase: Phase) {
+        let state = &mut *self.state;
+        let over = state.minute.push(time.as_seconds().div_euclid(60), targets.iter().map(|keys| keys.pair(step.tool)));
+        let suspicious = state.live.iter().any(|s| s.alarmed || f64::from(s.evidence) >= WAIT_NATS);
+        if let Some(ln_counts) = over.filter(|_| phase != Phase::Frozen && !suspicious) {
+            state.baseline.rate.learn_minute(ln_counts);
+            let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
+            tenant.group(state.group, group_of(&state.identity)).minutes.push(ln_counts);
+        }
     }
 }

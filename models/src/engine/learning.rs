@@ -92,7 +92,7 @@ impl Handling<'_> {
         }
         // Calibration learns from every session, alarmed ones too: else the threshold would ratchet down.
         self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
-        self.state.history.learn(&record, session.bytes);
+        self.state.history.learn(&record, &session);
         self.decay(session.last);
         let lesson = session.take_lesson();
         if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
@@ -144,6 +144,9 @@ impl Handling<'_> {
         let state = &mut *self.state;
         let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
         let news = tenant.group(state.group, group_of(&state.identity));
+        for setting in &lesson.settings {
+            state.baseline.learn_setting(setting, news);
+        }
         for (step, targets) in lesson.iter() {
             state.baseline.learn(step, targets, news);
         }

@@ -2,10 +2,10 @@
 
 use super::session::Session;
 use super::state::History;
-use crate::baseline::{Baseline, Step, TargetKeys, TargetScore, VolumeScore};
+use crate::baseline::{Baseline, Setting, Step, TargetKeys, TargetScore, VolumeScore, score_start};
 use crate::calibration::{Lane, TenantModel, maturity_class};
-use crate::dimension::DimensionValues;
-use crate::estimator::calibrator::e_value;
+use crate::config::CheckedConfig;
+use crate::dimension::{Dimension, DimensionValues};
 use crate::estimator::normal::Prior;
 use crate::peers::GroupModel;
 
@@ -18,80 +18,130 @@ pub(super) struct Scores {
     pub nats: [Option<f64>; Lane::EVENT],
     pub target: Option<TargetScore>,
     pub volume: Option<VolumeScore>,
-    /// Probability of the tool after the tools before it.
-    pub chain_probability: f64,
+    /// Surprise of the tool whatever the order, and after the tools before it.
+    pub tool_nats: f64,
+    pub order_nats: f64,
+    /// How much more probable the tool is for a peer than for this identity, in nats.
+    pub kin_nats: f64,
+    /// `ln` of the calls of the running minute, and of the most on one target.
+    pub minute: [f64; 2],
 }
 
 impl Scores {
-    /// `-ln p` of the event as a whole.
+    /// `-ln p` of the event as a whole: its strongest lane at its share of the error level, so that the p-value holds
+    /// whatever hangs together (weighted Bonferroni; Genovese, Roeder, Wasserman, Biometrika 93, 2006, section 2).
     pub(super) fn score(&self) -> f64 {
-        let [.., joint] = self.nats;
-        joint.unwrap_or(0.0)
+        let shares = Lane::ALL.into_iter().map(Lane::ln_event_share);
+        self.nats.iter().zip(shares).filter_map(|(nats, share)| Some((*nats)? + share?)).fold(0.0, f64::max)
     }
 
     /// `-ln p` by dimension.
     pub(super) fn dimensions(&self) -> DimensionValues<Option<f64>> {
-        let [tool, target, chain, volume, _] = self.nats;
-        [tool, target, chain, volume]
+        let mut values = [None; Dimension::COUNT];
+        for (value, nats) in values.iter_mut().zip(self.nats) {
+            *value = nats;
+        }
+        values
     }
 }
 
 /// Weight of a call that changes nothing, or failed, in the joint score.
 const READ_WEIGHT: f64 = 0.2;
 /// Weight of the target in the joint score: where a side effect goes says most.
-const TARGET_WEIGHT: f64 = 2.0;
-/// Volume surprise (nats) that the joint score takes for granted: volumes have heavy tails, and outside the data the
-/// model's tail is only a model.
-const VOLUME_FREE: f64 = 7.0;
+const TARGET_WEIGHT: f64 = 3.0;
 
 /// Largest surprise stated: p is never below 1e-12 (`model-notes`, section 6).
 const MAX_NATS: f64 = 27.631_021;
 
+/// What one step is scored against.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub baseline: &'a Baseline,
+    pub session: &'a Session,
+    pub step: &'a Step,
+    pub targets: &'a [TargetKeys],
+    /// Where the session comes from, if this event is the first to say so or says otherwise.
+    pub setting: Option<&'a Setting>,
+    pub minute: [f64; 2],
+    pub sessions: u32,
+    pub tenant: &'a TenantModel,
+    pub group: &'a GroupModel,
+    pub config: &'a CheckedConfig,
+}
+
 /// Scores one step: reads only.
-pub(super) fn score(
-    baseline: &Baseline,
-    session: &Session,
-    step: &Step,
-    targets: &[TargetKeys],
-    sessions: u32,
-    tenant: &TenantModel,
-    group: &GroupModel,
-) -> Scores {
-    let tool_probability = baseline.tool_probability(step, group).max(1e-12);
-    let chain_probability = baseline.chain_probability(step, group, tool_probability).max(1e-12);
-    let target = baseline.score_targets(step, targets, group, |pair| session.has_seen(pair));
+pub(super) fn score(scene: &Scene<'_>) -> Scores {
+    let Scene { baseline, step, group, .. } = *scene;
+    let tool_nats = -baseline.tool_probability(step, group).max(1e-12).ln();
+    let order_nats = -baseline.chain_probability(step, group, (-tool_nats).exp()).max(1e-12).ln();
+    let kin_nats = group.tool_probability(step.tool).max(1e-12).ln() + tool_nats;
+    let target = baseline.score_targets(step, scene.targets, group, |pair| scene.session.has_seen(pair));
     let volume = baseline.score_volume(step, group);
-    let tool = -tool_probability.ln();
-    let order = -chain_probability.ln();
-    let whereto = target.map(|t| t.nats + t.origin_nats);
-    let joint = joint(tool, order, whereto, volume.map(|v| v.nats), step.side_effect);
-    // The chain is judged against "the same tools, order ignored": that the tool is rare, the tool lane has said.
-    let chain = (order - tool + 1.0).max(0.0);
-    let raw = [Some(tool), target.map(|t| t.nats), Some(chain), volume.map(|v| v.nats), Some(joint)];
-    let mut nats = [None; Lane::EVENT];
-    for ((nats, lane), score) in nats.iter_mut().zip(Lane::ALL).zip(raw) {
-        *nats = score.map(|s| tenant.event_surprise(lane, step.side_effect, sessions, s).min(MAX_NATS));
+    let mut scores = Scores {
+        raw: [None; Lane::EVENT],
+        nats: [None; Lane::EVENT],
+        target,
+        volume,
+        tool_nats,
+        order_nats,
+        kin_nats,
+        minute: scene.minute,
+    };
+    let raw = Dimension::ALL.map(|d| if scene.config.judges(d) { dimension(scene, &scores, d) } else { None });
+    let joint = joint(scene, &scores, &raw);
+    for ((slot, nats), (lane, raw)) in
+        scores.raw.iter_mut().zip(&mut scores.nats).zip(Lane::ALL.into_iter().zip(raw.into_iter().chain([joint])))
+    {
+        *slot = raw;
+        *nats = raw.map(|raw| scene.tenant.event_surprise(lane, step.side_effect, scene.sessions, raw).min(MAX_NATS));
     }
-    Scores { raw, nats, target, volume, chain_probability }
+    scores
+}
+
+/// The raw score of one dimension, in nats; `None` where the event says nothing about it.
+fn dimension(scene: &Scene<'_>, scores: &Scores, dimension: Dimension) -> Option<f64> {
+    let Scene { baseline, step, group, setting, .. } = *scene;
+    match dimension {
+        Dimension::Tool => Some(scores.tool_nats),
+        Dimension::Target => scores.target.map(|t| t.nats),
+        // Judged against "the same tools, order ignored": that the tool is rare, the tool lane has said.
+        Dimension::Chain => Some((scores.order_nats - scores.tool_nats + 1.0).max(0.0)),
+        Dimension::Volume => scores.volume.map(|v| v.nats),
+        Dimension::Rate => Some(baseline.rate.score(step, scores.minute, &group.rate)),
+        Dimension::Schedule => Some(score_start(&baseline.hours, &group.hours, setting?.start()?)),
+        Dimension::Context => {
+            let setting = setting?;
+            baseline.context.score(setting.context, setting.start.is_none(), &group.context)
+        }
+        Dimension::Delegation => {
+            let keys = setting?.delegation;
+            baseline.delegation.score(keys, baseline.knows_person(keys), &group.delegation)
+        }
+        Dimension::Scope => baseline.scope.score(step, baseline.uncovered_before(step.tool), &group.scope),
+        Dimension::Flow => baseline.flow.score(step, &group.flow),
+    }
 }
 
 /// The joint score of one call, in nats.
 ///
 /// ```text
-/// w ((tool + order)/2 + 2 target) + max(0, volume - 7)       w = 1 for a side effect, .2 for a read or a failed call
+/// w ((tool + order)/2 + 3 target)       w = 1 for a side effect, .2 for a read or a failed call
 /// ```
 /// `tool` and `order` are `-ln P` of the same tool without and with the tools before it: their mean is the surprise under
 /// the geometric mean of the two models, so that neither a sparse chain nor a flat one decides alone. `target` includes
 /// where the target came from. The law of the sum is learned, not assumed, so dependence between the parts costs nothing.
-fn joint(tool: f64, order: f64, target: Option<f64>, volume: Option<f64>, side_effect: bool) -> f64 {
-    let weight = if side_effect { 1.0 } else { READ_WEIGHT };
-    let call = f64::midpoint(tool, order) + TARGET_WEIGHT * target.unwrap_or(0.0);
-    weight * call + (volume.unwrap_or(0.0) - VOLUME_FREE).max(0.0)
-}
-
-/// E-values of one event's lanes.
-pub(super) fn e_values(scores: &Scores) -> [Option<f64>; Lane::EVENT] {
-    scores.nats.map(|nats| nats.map(e_value))
+fn joint(scene: &Scene<'_>, scores: &Scores, raw: &DimensionValues<Option<f64>>) -> Option<f64> {
+    let told = |d: Dimension| raw.get(d as usize).copied().flatten().is_some();
+    let call = match (told(Dimension::Tool), told(Dimension::Chain)) {
+        (true, true) => f64::midpoint(scores.tool_nats, scores.order_nats),
+        (true, false) => scores.tool_nats,
+        (false, true) => scores.order_nats,
+        (false, false) => 0.0,
+    };
+    let whereto = scores.target.filter(|_| told(Dimension::Target)).map_or(0.0, |t| t.nats + t.origin_nats);
+    let any = [Dimension::Tool, Dimension::Chain, Dimension::Target].into_iter().any(told);
+    let weight = if scene.step.side_effect { 1.0 } else { READ_WEIGHT };
+    any.then_some(weight * (call + TARGET_WEIGHT * whereto))
 }
 
 /// Surprise of the bytes summed over the session so far, against the identity's own past sessions. Totals only grow, so
@@ -102,15 +152,32 @@ pub(super) fn level(session: &Session, history: &History) -> Option<f64> {
     Some(history.totals.residual((1.0 + session.bytes).ln(), prior).surprise())
 }
 
+/// Surprise of the mean surprise so far, against the identity's own past sessions of the same length: many calls in an
+/// order that is a little unusual each.
+pub(super) fn mean_surprise(session: &Session, history: &History) -> Option<f64> {
+    let reached = session.means.iter().zip(&history.means).rev().find_map(|(mean, own)| Some(((*mean)?, own)))?;
+    let (mean, own) = reached;
+    let prior = Prior { mean: own.mean()?, k: 0.5, a: 1.5, b: 0.15 };
+    Some(own.residual(f64::from(mean), prior).surprise())
+}
+
 /// Lane maxima standardised by the identity's own past, shrunk towards the fleet: comparable between quiet and wild
 /// identities (`model-notes`, section 7.2).
 pub(super) fn standardised(session: &Session, history: &History, tenant: &TenantModel) -> [f64; Lane::COUNT] {
     let mut z = [0.0; Lane::COUNT];
-    for (i, (z, best)) in z.iter_mut().zip(session.best).enumerate() {
-        let (mean, scale) = history.lane(i, tenant.fleet(i));
-        *z = (f64::from(best) - mean) / scale;
+    for ((z, best), lane) in z.iter_mut().zip(session.best).zip(Lane::ALL) {
+        *z = comparable(lane, f64::from(best), history, tenant);
     }
     z
+}
+
+/// One lane's maximum as it is ranked among those of other sessions.
+fn comparable(lane: Lane, best: f64, history: &History, tenant: &TenantModel) -> f64 {
+    if !lane.is_standardised() {
+        return best;
+    }
+    let (mean, scale) = history.lane(lane as usize, tenant.fleet(lane as usize));
+    (best - mean) / scale
 }
 
 /// The session's statistic: the strongest lane, each against its own past and at its share of the error level
@@ -125,10 +192,8 @@ pub(super) fn session_statistic(session: &mut Session, history: &History, tenant
         strongest = f64::max(strongest, q + lane.ln_share());
     }
     session.raise(Lane::Fused, 3.0 * f64::ln_1p(excess));
-    let fused = Lane::Fused as usize;
-    let (mean, scale) = history.lane(fused, tenant.fleet(fused));
-    let best = session.best.get(fused).copied().map_or(0.0, f64::from);
-    let q = tenant.lane_surprise(Lane::Fused, class, (best - mean) / scale);
+    let best = session.best.get(Lane::Fused as usize).copied().map_or(0.0, f64::from);
+    let q = tenant.lane_surprise(Lane::Fused, class, comparable(Lane::Fused, best, history, tenant));
     // Shares are below 1, so the sum can be negative; the table of statistics starts at 0.
-    strongest.max(q + Lane::Fused.ln_share()) + 4.0
+    strongest.max(q + Lane::Fused.ln_share()) + 6.0
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Phase;
 use super::explain::Notable;
-use crate::baseline::{Step, TargetKeys};
+use super::scoring::Scores;
+use crate::baseline::{Setting, Step, Taint, TargetKeys};
 use crate::calibration::Lane;
+use crate::estimator::calibrator::e_value;
 use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 use crate::fingerprint::mix;
@@ -14,8 +16,14 @@ use crate::fingerprint::mix;
 pub(super) const BLOCK_EVENTS: u32 = 256;
 /// Pairs of tool and target remembered within a session.
 const SEEN_SLOTS: usize = 64;
+/// Sources of one session kept to be learned.
+const SETTINGS: usize = 8;
 /// Events kept for an alert that may come.
 const NOTABLE: usize = 6;
+
+/// The mean surprise of the order of calls is read when a block has 8, 16, .. 256 calls.
+pub(super) const CHECKPOINTS: usize = 6;
+const FIRST_CHECKPOINT: u32 = 8;
 
 /// A live session of one identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,10 +35,19 @@ pub(super) struct Session {
     /// Events of this block.
     pub block: u32,
     pub previous: [u64; 2],
+    /// Fingerprint of where it comes from and who stands behind it, by its newest event; 0 before the first.
+    pub setting_key: u64,
+    /// What it has read.
+    pub taint: Taint,
     /// Evidence lanes fed by events: `R = max(R, 1) f(p)`.
     lanes: [f32; Lane::EVENT],
     /// Running maximum of `ln R` (and of the level's surprise).
     pub best: [f32; Lane::COUNT],
+    /// Evidence that the calls are a peer's: a sum of log-likelihood ratios, never below 0 (Page, Biometrika 41, 1954).
+    kin: f32,
+    /// Sum of the surprises of the order of calls in this block, and its mean at each checkpoint reached.
+    order: f32,
+    pub means: [Option<f32>; CHECKPOINTS],
     /// Bytes sent and received in this block.
     pub bytes: f64,
     /// Running maximum of the fused statistic.
@@ -40,6 +57,7 @@ pub(super) struct Session {
     seen: RecentSet,
     steps: Vec<Step>,
     targets: Vec<TargetKeys>,
+    settings: Vec<Setting>,
     /// The strangest events so far.
     pub notable: Vec<Notable>,
     /// Whether it has alarmed, and whether it has passed the revocation budget.
@@ -54,6 +72,7 @@ pub(super) struct Session {
 pub(super) struct Lesson {
     pub steps: Vec<Step>,
     pub targets: Vec<TargetKeys>,
+    pub settings: Vec<Setting>,
 }
 
 impl Lesson {
@@ -67,7 +86,9 @@ impl Lesson {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.steps.capacity() * size_of::<Step>() + self.targets.capacity() * size_of::<TargetKeys>()
+        self.steps.capacity() * size_of::<Step>()
+            + self.targets.capacity() * size_of::<TargetKeys>()
+            + self.settings.capacity() * size_of::<Setting>()
     }
 }
 
@@ -80,14 +101,20 @@ impl Session {
             events: 0,
             block: 0,
             previous: [Step::START, Step::START],
+            setting_key: 0,
+            taint: Taint::Unknown,
             lanes: [0.0; Lane::EVENT],
             best: [0.0; Lane::COUNT],
+            kin: 0.0,
+            order: 0.0,
+            means: [None; CHECKPOINTS],
             bytes: 0.0,
             statistic: 0.0,
             evidence: 0.0,
             seen: RecentSet::new(),
             steps: Vec::new(),
             targets: Vec::new(),
+            settings: Vec::new(),
             notable: Vec::new(),
             alarmed: false,
             revocable: false,
@@ -100,19 +127,43 @@ impl Session {
         self.seen.contains(pair)
     }
 
-    /// Adds an event's e-values to the lanes. Returns whether some lane reached a new maximum.
-    pub(super) fn accumulate(&mut self, e_values: [Option<f64>; Lane::EVENT]) -> bool {
+    /// Adds an event's scores to the lanes. Returns whether some lane reached a new maximum.
+    pub(super) fn accumulate(&mut self, scores: &Scores) -> bool {
         let mut grown = false;
-        for ((lane, best), e) in self.lanes.iter_mut().zip(&mut self.best).zip(e_values) {
-            let Some(e) = e else { continue };
-            *lane = (f64::from(*lane).max(1.0) * e).min(1e30) as f32;
-            let ln = lane.ln();
-            if ln > *best {
-                *best = ln;
+        for (((r, best), nats), lane) in self.lanes.iter_mut().zip(&mut self.best).zip(scores.nats).zip(Lane::ALL) {
+            let Some(nats) = nats else { continue };
+            let reached = if lane.accumulates() {
+                *r = (f64::from(*r).max(1.0) * e_value(nats)).min(1e30) as f32;
+                r.ln()
+            } else {
+                nats as f32
+            };
+            if reached > *best {
+                *best = reached;
                 grown = true;
             }
         }
-        grown
+        let [tool, _, chain, ..] = scores.nats;
+        if tool.is_some() {
+            self.kin = (self.kin + scores.kin_nats as f32).max(0.0);
+            grown |= self.raise(Lane::Kin, f64::from(self.kin));
+        }
+        if chain.is_some() {
+            self.order += scores.order_nats as f32;
+            self.note_mean();
+        }
+        grown | self.raise(Lane::Peak, scores.score())
+    }
+
+    /// Notes the mean surprise of the order if this event reaches a checkpoint.
+    fn note_mean(&mut self) {
+        let calls = self.block + 1;
+        if calls >= FIRST_CHECKPOINT && calls.is_power_of_two() {
+            let at = (calls.trailing_zeros() - FIRST_CHECKPOINT.trailing_zeros()) as usize;
+            if let Some(mean) = self.means.get_mut(at) {
+                *mean = Some(self.order / calls as f32);
+            }
+        }
     }
 
     /// Raises the maximum of a lane that is no accumulator.
@@ -136,6 +187,14 @@ impl Session {
         self.steps.push(step);
     }
 
+    /// Notes where the session comes from, to be learned.
+    pub(super) fn note_setting(&mut self, setting: Setting) {
+        // A session that changes its source with every call teaches the first few of them.
+        if self.settings.len() < SETTINGS {
+            self.settings.push(setting);
+        }
+    }
+
     /// Keeps the event if it is among the strangest so far, in order of time.
     pub(super) fn keep(&mut self, notable: Notable) {
         self.notable.push(notable);
@@ -156,6 +215,7 @@ impl Session {
     pub(super) fn calm(&mut self) {
         self.lanes = [0.0; Lane::EVENT];
         self.best = [0.0; Lane::COUNT];
+        self.kin = 0.0;
         self.bytes = 0.0;
         self.statistic = 0.0;
         self.evidence = 0.0;
@@ -170,7 +230,11 @@ impl Session {
 
     /// What the session has to teach; it starts anew.
     pub(super) fn take_lesson(&mut self) -> Lesson {
-        let mut lesson = Lesson { steps: std::mem::take(&mut self.steps), targets: std::mem::take(&mut self.targets) };
+        let mut lesson = Lesson {
+            steps: std::mem::take(&mut self.steps),
+            targets: std::mem::take(&mut self.targets),
+            settings: std::mem::take(&mut self.settings),
+        };
         lesson.steps.shrink_to_fit();
         lesson.targets.shrink_to_fit();
         lesson
@@ -182,6 +246,8 @@ impl Session {
         let old = std::mem::replace(self, fresh);
         self.events = old.events;
         self.previous = old.previous;
+        self.setting_key = old.setting_key;
+        self.taint = old.taint;
         self.seen = old.seen;
         self.notable = old.notable;
         self.phase = old.phase;
@@ -193,6 +259,7 @@ impl Session {
             + self.seen.bytes()
             + self.steps.capacity() * size_of::<Step>()
             + self.targets.capacity() * size_of::<TargetKeys>()
+            + self.settings.capacity() * size_of::<Setting>()
             + self.notable.iter().map(Notable::bytes).sum::<usize>()
     }
 }

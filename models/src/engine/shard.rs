@@ -7,7 +7,7 @@ use super::names::Names;
 use super::state::{History, ID_SLOTS, IdentityState};
 use crate::alert::AlertId;
 use crate::assessment::{Assessment, Decision, Outcome};
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Minute};
 use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::Verdict;
@@ -108,6 +108,7 @@ impl Shard {
             decayed: time,
             day: i64::MIN,
             events: 0,
+            minute: Minute::default(),
             baseline: Baseline::default(),
             history: History::default(),
             ids: RecentSet::new(),

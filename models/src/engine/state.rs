@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::session::{Lesson, Session};
+use super::session::{CHECKPOINTS, Lesson, Session};
 use crate::alert::{Alert, AlertId};
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Minute};
 use crate::calibration::{Lane, SessionRecord};
 use crate::estimator::normal::Moments;
 use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 
 /// Event ids remembered to recognise a second delivery (4 bytes each).
-pub(super) const ID_SLOTS: usize = 64;
+pub(super) const ID_SLOTS: usize = 128;
 /// Live sessions of one identity; the oldest is completed when another starts.
 pub(super) const LIVE_SESSIONS: usize = 8;
 /// Sessions that wait to be cleared; the oldest is dropped unlearned when another comes.
@@ -24,6 +24,8 @@ pub(super) struct History {
     pub sessions: u32,
     /// `ln(1 + bytes)` of a session.
     pub totals: Moments,
+    /// Mean surprise of the order of calls after 8, 16, .. 256 of them.
+    pub means: [Moments; CHECKPOINTS],
     /// Exponentially weighted mean and variance of each lane's maximum.
     lanes: [[f32; 2]; Lane::COUNT],
 }
@@ -44,16 +46,21 @@ impl History {
     }
 
     /// Learns one completed session.
-    pub(super) fn learn(&mut self, record: &SessionRecord, bytes: f64) {
+    pub(super) fn learn(&mut self, record: &SessionRecord, session: &Session) {
         let rate = 1.0 / (f64::from(self.sessions).min(LANE_MEMORY) + 1.0);
         for ([mean, variance], raw) in self.lanes.iter_mut().zip(record.raw) {
             let delta = f64::from(raw) - f64::from(*mean);
             *mean += (rate * delta) as f32;
             *variance += (rate * (delta * delta * (1.0 - rate) - f64::from(*variance))) as f32;
         }
-        self.totals.push((1.0 + bytes).ln());
-        if self.totals.n() > LANE_MEMORY {
-            self.totals.decay(0.5);
+        let own = std::iter::once((&mut self.totals, Some((1.0 + session.bytes).ln())));
+        let means = session.means.map(|mean| mean.map(f64::from));
+        for (moments, y) in own.chain(self.means.iter_mut().zip(means)) {
+            let Some(y) = y else { continue };
+            moments.push_winsorised(y);
+            if moments.n() > LANE_MEMORY {
+                moments.decay(0.5);
+            }
         }
         self.sessions = self.sessions.saturating_add(1);
     }
@@ -91,6 +98,8 @@ pub(super) struct IdentityState {
     /// Day (since the epoch) of its newest event.
     pub day: i64,
     pub events: u64,
+    /// The running minute.
+    pub minute: Minute,
     pub baseline: Baseline,
     pub history: History,
     pub ids: RecentSet,

@@ -106,16 +106,19 @@ impl ScoreCounts {
         self.n = 0.0;
     }
 
-    /// The table of event scores: mid-p shrunk to the nominal tail, then the nominal slope.
+    /// The table of event scores: mid-p shrunk to the nominal tail, then an exponential tail.
     ///
     /// ```text
-    /// u(b) = (above + h_b/2 + 50 e^-(s_b/scale)) / (n + 50)      from fewer than 5 above: u(b+1) = u(b) e^-(width/scale)
+    /// u(b) = (above + h_b/2 + 50 e^-(s_b/scale)) / (n + 50)      from fewer than 5 above: u(b+1) = u(b) e^-(width/slope)
     /// ```
-    /// `scale` says how many nats of the score make one nat of surprise as long as nothing is known.
+    /// `scale` says how many nats of the score make one nat of surprise as long as nothing is known. `slope` is that, or the
+    /// mean excess of the top 0.1 % (at least 30 scores) where that is more: a tail may turn out heavier than its model,
+    /// never lighter (peaks over threshold with an exponential tail; Siffer et al., KDD 2017, section 3).
     pub fn event_tail(&self, bins: Bins, scale: f64) -> TailTable {
         let step = bins.width / scale;
         let mut nats = vec![0.0_f32; self.bins.len()];
-        let (mut above, mut believed) = (0.0, 0);
+        let (mut above, mut weighted, mut believed) = (0.0, 0.0, 0);
+        let mut excess = None;
         for (b, h) in self.bins.iter().enumerate().rev() {
             let half = f64::from(*h) / 2.0;
             let u = (above + half + NOMINAL * (-(b as f64) * step).exp()) / (self.n + NOMINAL);
@@ -126,8 +129,12 @@ impl ScoreCounts {
                 believed = believed.max(b);
             }
             above += f64::from(*h);
+            weighted += f64::from(*h) * b as f64;
+            if excess.is_none() && above >= (0.001 * self.n).max(30.0) {
+                excess = Some((weighted / above - b as f64) * bins.width);
+            }
         }
-        extend(&mut nats, believed, step);
+        extend(&mut nats, believed, bins.width / excess.unwrap_or(0.0).max(scale));
         TailTable { nats, n: self.n, cap: f64::INFINITY, smooth_from: 0 }
     }
 
@@ -177,7 +184,10 @@ impl TailTable {
         let part = if b >= self.smooth_from { place.fract() } else { 0.0 };
         let here = self.nats.get(b).copied().map_or(0.0, f64::from);
         let next = self.nats.get(b + 1).copied().map_or(here, f64::from);
-        (here + (next - here) * part).clamp(0.0, self.cap)
+        let nats = (here + (next - here) * part).max(0.0);
+        // Beyond the cap nothing is claimed, but the order stays: at most one nat more.
+        let beyond = (nats - self.cap).max(0.0);
+        nats.min(self.cap) + beyond / (beyond + 20.0)
     }
 
     /// How many scores stand behind it.

@@ -13,6 +13,9 @@ pub struct Moments {
     squares: f32,
 }
 
+/// The least deviation that values are moved to, in their own unit.
+const LEAST_DEVIATION: f64 = 0.1;
+
 /// Strength of the prior: pseudo-observations of the mean, and shape and rate of the precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prior {
@@ -44,6 +47,13 @@ impl Moments {
         mean += delta / n;
         squares += delta * (y - mean);
         (self.n, self.mean, self.squares) = (n as f32, mean as f32, squares as f32);
+    }
+
+    /// Learns one observation, moved to within three standard deviations of the mean once ten are known: one burst must
+    /// not teach that bursts are usual.
+    pub fn push_winsorised(&mut self, y: f64) {
+        let (mean, s) = (f64::from(self.mean), self.deviation().unwrap_or(0.0).max(LEAST_DEVIATION));
+        self.push(if self.n >= 10.0 { y.clamp(mean - 3.0 * s, mean + 3.0 * s) } else { y });
     }
 
     /// Number of observations, decayed.

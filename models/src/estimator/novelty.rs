@@ -99,8 +99,7 @@ mod tests {
         let rates = [0.4, 0.07, 0.3];
         let [r, q, s] = rates;
         let p = |outcome| (-surprise(&rates, outcome)).exp();
-        let mean =
-            (1.0 - r) * p(0) + r * (1.0 - q) * p(1) + r * q * (1.0 - s) * p(2) + r * q * s * p(3);
+        let mean = (1.0 - r) * p(0) + r * (1.0 - q) * p(1) + r * q * (1.0 - s) * p(2) + r * q * s * p(3);
         assert!((mean - 0.5).abs() < 1e-12, "{mean}");
     }
 }
