@@ -5,6 +5,7 @@
 //! compares it with labels and [`suite`] does so for whole collections. There is no network client in here.
 
 pub mod args;
+pub mod benchmark;
 pub mod command;
 pub mod config;
 pub mod drive;

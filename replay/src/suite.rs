@@ -3,29 +3,27 @@
 //! Every set is scored twice: as it is, and with the field `task` taken out of every event. Where each task of a set is
 //! a fixed script, knowing the task says more than it would in life.
 
+mod agents;
+mod mark;
 mod page;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
-use models::alert::Alert;
-use models::assessment::{Assessment, Outcome};
 use models::config::CheckedConfig;
-use models::decision::Revocation;
-use models::event::Event;
 use serde::Serialize;
 
+pub use mark::Mark;
 pub use page::page;
 
-use crate::drive::{DriveError, Plan, Role, Watch, drive};
-use crate::label::{Labels, LabelsError};
-use crate::quality::{Collector, Quality};
-use crate::trace::{Rejected, Surveyed, TraceError, survey};
+use crate::benchmark::{self, Benchmark, BenchmarkError};
+use crate::drive::DriveError;
+use crate::label::LabelsError;
+use crate::quality::Quality;
+use crate::trace::TraceError;
 
 /// What the labels of a set are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -106,10 +104,10 @@ pub struct Measured {
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// An unknown name.
-    #[error("there is no set `{0}`; choose among {known}", known = SETS.map(|set| set.name).join(", "))]
+    #[error("there is no set `{0}`; choose among {known}", known = known().collect::<Vec<_>>().join(", "))]
     UnknownSet(String),
     /// A missing folder.
-    #[error("`{0}` is not there; name the folder that holds `agent-traces` with --data")]
+    #[error("`{0}` is not there; name the folder that holds `agent-traces` and `benchmarks` with --data")]
     Missing(String),
     /// Reading or scoring.
     #[error(transparent)]
@@ -117,6 +115,9 @@ pub enum SuiteError {
     /// The labels.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// A benchmark.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkError),
     /// A line that is no event: figures over part of a set would not be comparable.
     #[error("line {line} of `{file}` is no event: {detail}; fetch the data set again")]
     Malformed {
@@ -135,24 +136,68 @@ impl From<TraceError> for SuiteError {
     }
 }
 
-/// Measures every set asked for, with and without `task`. The result does not depend on the number of threads.
+/// Everything that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Promises about the sets that were asked for.
+    pub marks: Vec<Mark>,
+    /// Recorded agent traces.
+    pub agents: Vec<Measured>,
+    /// Public benchmarks.
+    pub benchmarks: Vec<Benchmark>,
+    /// Sets that were asked for and are not in the folder.
+    pub missing: Vec<&'static str>,
+}
+
+/// One thing to measure.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    Agents { set: Set, without_task: bool },
+    Benchmark(&'static str),
+}
+
+/// What came of it.
+enum Done {
+    Agents(Box<Measured>),
+    Benchmark(Box<Benchmark>),
+    Missing(&'static str),
+}
+
+/// Measures every set asked for; recorded agents with and without `task`. The result does not depend on the number of
+/// threads, but for the seconds that benchmarks took.
 ///
 /// # Errors
-/// When a set is unknown or missing, or one of its files cannot be used.
-pub fn measure(options: &Options) -> Result<Vec<Measured>, SuiteError> {
-    let root = options.data.join("agent-traces");
-    let sets = chosen(&options.sets)?;
-    let jobs: Vec<(Set, bool)> = [false, true].iter().flat_map(|w| sets.iter().map(move |set| (*set, *w))).collect();
+/// When a set is unknown, the folder holds none at all, or one of its files cannot be used.
+pub fn measure(options: &Options) -> Result<Report, SuiteError> {
+    let jobs = jobs(&options.sets)?;
+    let results = run(&jobs, options);
+    let mut report = Report { marks: Vec::new(), agents: Vec::new(), benchmarks: Vec::new(), missing: Vec::new() };
+    for result in results {
+        match result? {
+            Done::Agents(measured) => report.agents.push(*measured),
+            Done::Benchmark(benchmark) => report.benchmarks.push(*benchmark),
+            Done::Missing(set) if !report.missing.contains(&set) => report.missing.push(set),
+            Done::Missing(_) => {}
+        }
+    }
+    if report.agents.is_empty() && report.benchmarks.is_empty() {
+        return Err(SuiteError::Missing(options.data.display().to_string()));
+    }
+    Ok(report)
+}
+
+/// Results in the order of the jobs.
+fn run(jobs: &[Job], options: &Options) -> Vec<Result<Done, SuiteError>> {
     let bar = if options.progress { ProgressBar::new(jobs.len() as u64) } else { ProgressBar::hidden() };
     let (next, (done, results)) = (AtomicUsize::new(0), channel());
     std::thread::scope(|scope| {
         for _ in 0..options.threads.get().min(jobs.len()) {
-            let (next, jobs, root, bar, done) = (&next, &jobs, &root, &bar, done.clone());
+            let (next, bar, done) = (&next, &bar, done.clone());
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((set, without_task)) = jobs.get(index) else { return };
-                    let _ = done.send((index, measure_set(root, *set, *without_task)));
+                    let Some(job) = jobs.get(index) else { return };
+                    let _ = done.send((index, job.run(&options.data)));
                     bar.inc(1);
                 }
             });
@@ -160,145 +205,50 @@ pub fn measure(options: &Options) -> Result<Vec<Measured>, SuiteError> {
     });
     drop(done);
     bar.finish_and_clear();
-    let mut measured: Vec<_> = results.into_iter().collect();
-    measured.sort_by_key(|(index, _)| *index);
-    measured.into_iter().map(|(_, result)| result).collect()
+    let mut results: Vec<_> = results.into_iter().collect();
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
-fn chosen(names: &[String]) -> Result<Vec<Set>, SuiteError> {
-    if names.is_empty() {
-        return Ok(SETS.to_vec());
-    }
-    let find = |name: &String| SETS.into_iter().find(|set| set.name == name);
-    names.iter().map(|name| find(name).ok_or_else(|| SuiteError::UnknownSet(name.clone()))).collect()
-}
-
-fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, SuiteError> {
-    let folder = root.join(set.name);
-    let file = |name: &str| {
-        let path = folder.join(format!("{name}.ndjson.gz"));
-        if path.is_file() { Ok(path) } else { Err(SuiteError::Missing(path.display().to_string())) }
-    };
-    let learn = survey(&[file("baseline")?], NonZeroUsize::MIN)?;
-    let events = survey(&[file("test")?], NonZeroUsize::MIN)?;
-    let labels = Labels::read(&[file("labels")?])?;
-    let config = CheckedConfig::default();
-    let plan = Plan {
-        config: &config,
-        learn: &learn,
-        events: &events,
-        freeze: true,
-        without_task,
-        shift: shift(&learn, &events),
-        threads: NonZeroUsize::MIN,
-    };
-    let mut meter = Meter {
-        collector: Collector::new(labels, set.real_times),
-        folder: &folder,
-        learned: 0,
-        events: 0,
-        unscored: 0,
-        days: BTreeSet::new(),
-        alerts: BTreeSet::new(),
-    };
-    drive(&plan, &mut meter)?;
-    Ok(Measured {
-        set: set.name,
-        kind: set.kind,
-        without_task,
-        learned: meter.learned,
-        events: meter.events,
-        unscored: meter.unscored,
-        identity_days: meter.days.len() as u64,
-        alerts: meter.alerts.len() as u64,
-        quality: meter.collector.figures(),
-    })
-}
-
-/// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
-/// learned an identity's later events takes earlier ones for late. Order, gaps and hours stay.
-fn shift(learn: &[Surveyed], events: &[Surveyed]) -> Duration {
-    let last = learn.iter().filter_map(|file| file.span).map(|(_, last)| last).max();
-    let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min();
-    let overlap = last.zip(first).map_or(0, |(last, first)| last.as_seconds() - first.as_seconds());
-    Duration::from_secs(u64::try_from(overlap).map_or(0, |seconds| (seconds / 86_400 + 1) * 86_400))
-}
-
-/// Keeps what the figures need and writes nothing.
-struct Meter<'a> {
-    collector: Collector,
-    folder: &'a Path,
-    learned: u64,
-    events: u64,
-    unscored: u64,
-    days: BTreeSet<(Box<str>, i64)>,
-    alerts: BTreeSet<Box<str>>,
-}
-
-impl Watch for Meter<'_> {
-    type Error = SuiteError;
-
-    fn learned(&mut self, event: &Event, _: &Assessment) -> Result<(), SuiteError> {
-        self.learned += 1;
-        self.collector.learn(event);
-        Ok(())
-    }
-
-    fn published(&mut self) -> Result<(), SuiteError> {
-        self.collector.freeze();
-        Ok(())
-    }
-
-    fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), SuiteError> {
-        self.events += 1;
-        self.unscored += u64::from(assessment.outcome != Outcome::Scored);
-        self.days.insert((event.identity.clone(), event.time.as_seconds().div_euclid(86_400)));
-        self.collector.push(event, assessment);
-        Ok(())
-    }
-
-    fn alerted(&mut self, alert: Alert) -> Result<(), SuiteError> {
-        self.alerts.insert(alert.id.0);
-        Ok(())
-    }
-
-    fn revoked(&mut self, _: Revocation) -> Result<(), SuiteError> {
-        Ok(())
-    }
-
-    fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), SuiteError> {
-        let name = match role {
-            Role::Learn => "baseline.ndjson.gz",
-            Role::Events => "test.ndjson.gz",
-        };
-        Err(SuiteError::Malformed {
-            file: self.folder.join(name).display().to_string(),
-            line: rejected.line,
-            detail: rejected.rejection.detail.clone(),
-        })
+impl Job {
+    fn run(self, data: &Path) -> Result<Done, SuiteError> {
+        match self {
+            Job::Agents { set, without_task } => {
+                let root = data.join("agent-traces");
+                if !root.join(set.name).is_dir() {
+                    return Ok(Done::Missing(set.name));
+                }
+                agents::measure_set(&root, set, without_task).map(|measured| Done::Agents(Box::new(measured)))
+            }
+            Job::Benchmark(name) => {
+                let measured = benchmark::measure(&data.join("benchmarks"), name)?;
+                Ok(measured.map_or(Done::Missing(name), |benchmark| Done::Benchmark(Box::new(benchmark))))
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use models::event::Timestamp;
-
-    use super::*;
-    use crate::trace::Order;
-
-    #[test]
-    fn a_test_part_beside_its_baseline_is_moved_behind_it_by_whole_days() {
-        let file = |first, last| Surveyed {
-            path: PathBuf::new(),
-            bytes: 0,
-            sha256: String::new(),
-            lines: 2,
-            order: Order::Sorted,
-            span: Some((Timestamp::from_seconds(first), Timestamp::from_seconds(last))),
-        };
-        let day = 86_400;
-        assert_eq!(shift(&[file(0, 10)], &[file(11, 20)]), Duration::ZERO);
-        assert_eq!(shift(&[file(0, 10)], &[file(10, 20)]), Duration::from_secs(day));
-        assert_eq!(shift(&[file(0, 90_000)], &[file(5, 20)]), Duration::from_secs(2 * day));
+/// The longest first, so that no thread is left with it at the end.
+fn jobs(names: &[String]) -> Result<Vec<Job>, SuiteError> {
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
+        return Err(SuiteError::UnknownSet(unknown.clone()));
     }
+    let asked = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let mut jobs: Vec<Job> = benchmark::names().filter(|name| asked(name)).map(Job::Benchmark).collect();
+    for without_task in [false, true] {
+        let sets = SETS.into_iter().filter(|set| asked(set.name));
+        jobs.extend(sets.map(|set| Job::Agents { set, without_task }));
+    }
+    Ok(jobs)
 }
+
+/// Names of every set that can be measured.
+fn known() -> impl Iterator<Item = &'static str> {
+    SETS.iter().map(|set| set.name).chain(benchmark::names())
+}
+
+/// The default settings for a set whose times were made up and carry order only.
+pub fn order_only() -> CheckedConfig {
+    CheckedConfig::default()
+}
+

@@ -104,7 +104,9 @@ fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> Metho
     let values = |track: &Track| -> Vec<f64> { track.rows.iter().filter_map(|row| row.get(column).copied()).collect() };
     let of = |class: Class| sessions.iter().filter(move |(c, _)| *c == class).map(|(_, track)| *track);
     let strangest = |class: Class| -> Vec<f64> {
-        of(class).map(|track| values(track).into_iter().fold(f64::NEG_INFINITY, f64::max)).collect()
+        let highest = |values: Vec<f64>| values.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let last = |values: Vec<f64>| values.last().copied().unwrap_or(f64::NEG_INFINITY);
+        of(class).map(|t| if method.of_session() { last(values(t)) } else { highest(values(t)) }).collect()
     };
     let (positives, negatives) = (strangest(Class::Positive), strangest(Class::Negative));
     let mut with_clean = negatives.clone();
@@ -113,6 +115,7 @@ fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> Metho
         RATES.iter().filter_map(|rate| detection(&positives, negatives, *rate)).collect()
     };
     let malicious: Vec<f64> = of(Class::Positive)
+        .filter(|_| !method.of_session())
         .flat_map(|track| track.malicious.iter().filter_map(|i| track.rows.get(*i)?.get(column).copied()))
         .collect();
     let benign: Vec<f64> = of(Class::Negative).flat_map(values).collect();

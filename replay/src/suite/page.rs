@@ -6,11 +6,13 @@ use super::{Kind, Measured};
 use crate::quality::{Method, MethodFigures};
 use crate::report::{area, percent};
 
-const SHOWN: [(Method, &str); 4] = [
+const SHOWN: [(Method, &str); 6] = [
     (Method::Score, "**driftwatch** score"),
     (Method::Evidence, "driftwatch evidence"),
     (Method::FirstSeen, "first-seen rule"),
     (Method::ZScore, "summed z-scores"),
+    (Method::TwoSigma, "counts beyond 2 sigma"),
+    (Method::Forest, "isolation forest"),
 ];
 
 /// The page. It holds no time, path or machine: the same engine, settings and data give the same bytes.

@@ -1,0 +1,150 @@
+//! One set of recorded agent traces: baseline learned, test part scored against it, frozen.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use models::alert::Alert;
+use models::assessment::{Assessment, Outcome};
+use models::config::CheckedConfig;
+use models::decision::Revocation;
+use models::event::Event;
+
+use super::{Measured, Set, SuiteError};
+use crate::drive::{Plan, Role, Watch, drive};
+use crate::label::Labels;
+use crate::quality::Collector;
+use crate::trace::{Rejected, Surveyed, survey};
+
+pub(super) fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, SuiteError> {
+    let folder = root.join(set.name);
+    let file = |name: &str| {
+        let path = folder.join(format!("{name}.ndjson.gz"));
+        if path.is_file() { Ok(path) } else { Err(SuiteError::Missing(path.display().to_string())) }
+    };
+    let learn = survey(&[file("baseline")?], NonZeroUsize::MIN)?;
+    let events = survey(&[file("test")?], NonZeroUsize::MIN)?;
+    let labels = Labels::read(&[file("labels")?])?;
+    let config = CheckedConfig::default();
+    let plan = Plan {
+        config: &config,
+        learn: &learn,
+        events: &events,
+        freeze: true,
+        without_task,
+        shift: shift(&learn, &events),
+        threads: NonZeroUsize::MIN,
+    };
+    let mut meter = Meter {
+        collector: Collector::new(labels, set.real_times),
+        folder: &folder,
+        learned: 0,
+        events: 0,
+        unscored: 0,
+        days: BTreeSet::new(),
+        alerts: BTreeSet::new(),
+    };
+    drive(&plan, &mut meter)?;
+    Ok(Measured {
+        set: set.name,
+        kind: set.kind,
+        without_task,
+        learned: meter.learned,
+        events: meter.events,
+        unscored: meter.unscored,
+        identity_days: meter.days.len() as u64,
+        alerts: meter.alerts.len() as u64,
+        quality: meter.collector.figures(),
+    })
+}
+
+/// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
+/// learned an identity's later events takes earlier ones for late. Order, gaps and hours stay.
+fn shift(learn: &[Surveyed], events: &[Surveyed]) -> Duration {
+    let last = learn.iter().filter_map(|file| file.span).map(|(_, last)| last).max();
+    let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min();
+    let overlap = last.zip(first).map_or(0, |(last, first)| last.as_seconds() - first.as_seconds());
+    Duration::from_secs(u64::try_from(overlap).map_or(0, |seconds| (seconds / 86_400 + 1) * 86_400))
+}
+
+/// Keeps what the figures need and writes nothing.
+struct Meter<'a> {
+    collector: Collector,
+    folder: &'a Path,
+    learned: u64,
+    events: u64,
+    unscored: u64,
+    days: BTreeSet<(Box<str>, i64)>,
+    alerts: BTreeSet<Box<str>>,
+}
+
+impl Watch for Meter<'_> {
+    type Error = SuiteError;
+
+    fn learned(&mut self, event: &Event, _: &Assessment) -> Result<(), SuiteError> {
+        self.learned += 1;
+        self.collector.learn(event);
+        Ok(())
+    }
+
+    fn published(&mut self) -> Result<(), SuiteError> {
+        self.collector.freeze();
+        Ok(())
+    }
+
+    fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), SuiteError> {
+        self.events += 1;
+        self.unscored += u64::from(assessment.outcome != Outcome::Scored);
+        self.days.insert((event.identity.clone(), event.time.as_seconds().div_euclid(86_400)));
+        self.collector.push(event, assessment);
+        Ok(())
+    }
+
+    fn alerted(&mut self, alert: Alert) -> Result<(), SuiteError> {
+        self.alerts.insert(alert.id.0);
+        Ok(())
+    }
+
+    fn revoked(&mut self, _: Revocation) -> Result<(), SuiteError> {
+        Ok(())
+    }
+
+    fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), SuiteError> {
+        let name = match role {
+            Role::Learn => "baseline.ndjson.gz",
+            Role::Events => "test.ndjson.gz",
+        };
+        Err(SuiteError::Malformed {
+            file: self.folder.join(name).display().to_string(),
+            line: rejected.line,
+            detail: rejected.rejection.detail.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use models::event::Timestamp;
+
+    use super::*;
+    use crate::trace::Order;
+
+    #[test]
+    fn a_test_part_beside_its_baseline_is_moved_behind_it_by_whole_days() {
+        let file = |first, last| Surveyed {
+            path: PathBuf::new(),
+            bytes: 0,
+            sha256: String::new(),
+            lines: 2,
+            order: Order::Sorted,
+            span: Some((Timestamp::from_seconds(first), Timestamp::from_seconds(last))),
+        };
+        let day = 86_400;
+        assert_eq!(shift(&[file(0, 10)], &[file(11, 20)]), Duration::ZERO);
+        assert_eq!(shift(&[file(0, 10)], &[file(10, 20)]), Duration::from_secs(day));
+        assert_eq!(shift(&[file(0, 90_000)], &[file(5, 20)]), Duration::from_secs(2 * day));
+    }
+}
