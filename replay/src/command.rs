@@ -99,7 +99,7 @@ fn print_quality(out: &mut impl Write, quality: &Quality) -> io::Result<()> {
 fn quality(args: QualityArgs) -> anyhow::Result<ExitCode> {
     let threads = args.threads.unwrap_or_else(processors);
     let measured = suite::measure(&suite::Options { data: args.data, sets: args.sets, threads, progress: true })?;
-    let page = suite::page(&measured.agents, CheckedConfig::default().version());
+    let page = suite::page(&measured, CheckedConfig::default().version());
     if let Some(path) = &args.out {
         let written = std::fs::write(path, &page);
         written.with_context(|| format!("cannot write `{}`; check that its folder is there", path.display()))?;

@@ -46,22 +46,24 @@ pub struct Set {
     pub kind: Kind,
     /// Whether the time between events was recorded, not made up; else no detector may use it.
     pub real_times: bool,
+    /// Whether it is measured on new tasks as well: its identities run many tasks.
+    pub new_tasks: bool,
 }
 
-const fn set(name: &'static str, kind: Kind, real_times: bool) -> Set {
-    Set { name, kind, real_times }
+const fn set(name: &'static str, kind: Kind) -> Set {
+    Set { name, kind, real_times: false, new_tasks: false }
 }
 
 /// Every set, in the order of the tables.
 pub const SETS: [Set; 8] = [
-    set("agentdojo-steady", Kind::Attacks, false),
-    set("agentdojo-app", Kind::Attacks, false),
-    set("agentdojo-agent", Kind::Attacks, false),
-    set("agentdyn-steady", Kind::Attacks, false),
-    set("agentdyn-app", Kind::Attacks, false),
-    set("agentdyn-agent", Kind::Attacks, false),
-    set("openagentsafety", Kind::Judged, true),
-    set("tau-bench-airline", Kind::Benign, false),
+    set("agentdojo-steady", Kind::Attacks),
+    Set { new_tasks: true, ..set("agentdojo-app", Kind::Attacks) },
+    set("agentdojo-agent", Kind::Attacks),
+    set("agentdyn-steady", Kind::Attacks),
+    Set { new_tasks: true, ..set("agentdyn-app", Kind::Attacks) },
+    set("agentdyn-agent", Kind::Attacks),
+    Set { real_times: true, ..set("openagentsafety", Kind::Judged) },
+    set("tau-bench-airline", Kind::Benign),
 ];
 
 /// What to measure.
@@ -97,6 +99,15 @@ pub struct Measured {
     /// Alerts opened.
     pub alerts: u64,
     /// The figures.
+    pub quality: Quality,
+}
+
+/// Figures of one set on tasks that its baseline does not hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewTasks {
+    /// The set.
+    pub set: &'static str,
+    /// The figures over both halves of the tasks.
     pub quality: Quality,
 }
 
@@ -137,28 +148,36 @@ impl From<TraceError> for SuiteError {
 }
 
 /// Everything that was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Promises about the sets that were asked for.
     pub marks: Vec<Mark>,
     /// Recorded agent traces.
     pub agents: Vec<Measured>,
+    /// The same on tasks that the baseline does not hold.
+    pub new_tasks: Vec<NewTasks>,
     /// Public benchmarks.
     pub benchmarks: Vec<Benchmark>,
     /// Sets that were asked for and are not in the folder.
     pub missing: Vec<&'static str>,
 }
 
+/// Where the sets are in the data folder.
+const AGENTS: &str = "agent-traces";
+const BENCHMARKS: &str = "benchmarks";
+
 /// One thing to measure.
 #[derive(Debug, Clone, Copy)]
 enum Job {
     Agents { set: Set, without_task: bool },
+    NewTasks(Set),
     Benchmark(&'static str),
 }
 
 /// What came of it.
 enum Done {
     Agents(Box<Measured>),
+    NewTasks(Box<NewTasks>),
     Benchmark(Box<Benchmark>),
     Missing(&'static str),
 }
@@ -171,10 +190,11 @@ enum Done {
 pub fn measure(options: &Options) -> Result<Report, SuiteError> {
     let jobs = jobs(&options.sets)?;
     let results = run(&jobs, options);
-    let mut report = Report { marks: Vec::new(), agents: Vec::new(), benchmarks: Vec::new(), missing: Vec::new() };
+    let mut report = Report::default();
     for result in results {
         match result? {
             Done::Agents(measured) => report.agents.push(*measured),
+            Done::NewTasks(measured) => report.new_tasks.push(*measured),
             Done::Benchmark(benchmark) => report.benchmarks.push(*benchmark),
             Done::Missing(set) if !report.missing.contains(&set) => report.missing.push(set),
             Done::Missing(_) => {}
@@ -183,6 +203,8 @@ pub fn measure(options: &Options) -> Result<Report, SuiteError> {
     if report.agents.is_empty() && report.benchmarks.is_empty() {
         return Err(SuiteError::Missing(options.data.display().to_string()));
     }
+    let asked = |name: &str| options.sets.is_empty() || options.sets.iter().any(|set| set == name);
+    report.marks = mark::marks(&report, asked);
     Ok(report)
 }
 
@@ -213,15 +235,16 @@ fn run(jobs: &[Job], options: &Options) -> Vec<Result<Done, SuiteError>> {
 impl Job {
     fn run(self, data: &Path) -> Result<Done, SuiteError> {
         match self {
-            Job::Agents { set, without_task } => {
-                let root = data.join("agent-traces");
-                if !root.join(set.name).is_dir() {
-                    return Ok(Done::Missing(set.name));
-                }
-                agents::measure_set(&root, set, without_task).map(|measured| Done::Agents(Box::new(measured)))
+            Job::Agents { set, .. } | Job::NewTasks(set) if !data.join(AGENTS).join(set.name).is_dir() => {
+                Ok(Done::Missing(set.name))
             }
+            Job::Agents { set, without_task } => {
+                let measured = agents::measure_set(&data.join(AGENTS), set, without_task)?;
+                Ok(Done::Agents(Box::new(measured)))
+            }
+            Job::NewTasks(set) => Ok(Done::NewTasks(Box::new(agents::measure_new_tasks(&data.join(AGENTS), set)?))),
             Job::Benchmark(name) => {
-                let measured = benchmark::measure(&data.join("benchmarks"), name)?;
+                let measured = benchmark::measure(&data.join(BENCHMARKS), name)?;
                 Ok(measured.map_or(Done::Missing(name), |benchmark| Done::Benchmark(Box::new(benchmark))))
             }
         }
@@ -239,6 +262,8 @@ fn jobs(names: &[String]) -> Result<Vec<Job>, SuiteError> {
         let sets = SETS.into_iter().filter(|set| asked(set.name));
         jobs.extend(sets.map(|set| Job::Agents { set, without_task }));
     }
+    let again = SETS.into_iter().filter(|set| set.new_tasks && asked(set.name));
+    jobs.extend(again.map(Job::NewTasks));
     Ok(jobs)
 }
 
@@ -251,4 +276,3 @@ fn known() -> impl Iterator<Item = &'static str> {
 pub fn order_only() -> CheckedConfig {
     CheckedConfig::default()
 }
-

@@ -51,11 +51,16 @@ mod tests {
     fn every_event_has_the_label_of_its_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labels.ndjson");
-        std::fs::write(&path, "{\"first\":5,\"last\":6,\"attack\":0}\n{\"first\":7,\"last\":7,\"attack\":1,\"name\":\"x\"}\n").unwrap();
+        std::fs::write(
+            &path,
+            "{\"first\":5,\"last\":6,\"attack\":0}\n{\"first\":7,\"last\":7,\"attack\":1,\"name\":\"x\"}\n",
+        )
+        .unwrap();
         let mut runs = Runs::read(&path).unwrap();
         let found: Vec<_> = (4..=8).map(|id| runs.of(id).map(|(attack, _)| attack)).collect();
         assert_eq!(found, [None, Some(false), Some(false), Some(true), None]);
-        std::fs::write(&path, "{\"first\":1,\"last\":2,\"attack\":0}\n{\"first\":4,\"last\":4,\"attack\":1}\n").unwrap();
+        std::fs::write(&path, "{\"first\":1,\"last\":2,\"attack\":0}\n{\"first\":4,\"last\":4,\"attack\":1}\n")
+            .unwrap();
         assert!(Runs::read(&path).is_err());
     }
 }

@@ -25,7 +25,8 @@ struct Session {
 impl Session {
     fn row(&self) -> Row {
         let mut row = [0.0; FEATURES];
-        let rest = [self.new_tools, self.new_targets, self.bytes_in.ln_1p(), self.bytes_out.ln_1p(), self.events.ln_1p()];
+        let rest =
+            [self.new_tools, self.new_targets, self.bytes_in.ln_1p(), self.bytes_out.ln_1p(), self.events.ln_1p()];
         for (x, value) in row.iter_mut().zip(self.actions.map(f64::ln_1p).into_iter().chain(rest)) {
             *x = value;
         }

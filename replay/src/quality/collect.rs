@@ -82,6 +82,13 @@ pub(super) struct Track {
     pub(super) alarmed: bool,
 }
 
+impl Track {
+    /// The largest evidence of the session.
+    pub(super) fn evidence(&self) -> f64 {
+        self.rows.iter().filter_map(|row| row.get(1)).copied().fold(0.0, f64::max)
+    }
+}
+
 /// Gathers the scores of labelled sessions, and runs the floors beside the engine.
 ///
 /// Memory is 8 bytes a method for each event of a labelled session.
@@ -144,6 +151,12 @@ impl Collector {
             *value = score;
         }
         track.rows.push(row);
+    }
+
+    /// Takes in what another collector has gathered of other sessions under the same labels.
+    pub fn absorb(&mut self, other: Self) {
+        self.tracks.extend(other.tracks);
+        self.unlabelled_events += other.unlabelled_events;
     }
 
     /// The figures of everything taken in.

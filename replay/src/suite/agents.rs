@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use models::alert::Alert;
@@ -11,41 +11,75 @@ use models::config::CheckedConfig;
 use models::decision::Revocation;
 use models::event::Event;
 
-use super::{Measured, Set, SuiteError};
-use crate::drive::{Plan, Role, Watch, drive};
+use super::{Measured, NewTasks, Set, SuiteError, order_only};
+use crate::drive::{Half, Plan, Role, Watch, drive};
 use crate::label::Labels;
 use crate::quality::Collector;
 use crate::trace::{Rejected, Surveyed, survey};
 
+/// A set whose files have been looked through.
+#[derive(Debug)]
+struct Opened {
+    set: Set,
+    folder: PathBuf,
+    learn: Vec<Surveyed>,
+    events: Vec<Surveyed>,
+    labels: Labels,
+}
+
+/// How a set is run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    without_task: bool,
+    new_tasks: Option<Half>,
+}
+
+impl Opened {
+    fn open(root: &Path, set: Set) -> Result<Self, SuiteError> {
+        let folder = root.join(set.name);
+        let file = |name: &str| {
+            let path = folder.join(format!("{name}.ndjson.gz"));
+            if path.is_file() { Ok(path) } else { Err(SuiteError::Missing(path.display().to_string())) }
+        };
+        let learn = survey(&[file("baseline")?], NonZeroUsize::MIN)?;
+        let events = survey(&[file("test")?], NonZeroUsize::MIN)?;
+        let labels = Labels::read(&[file("labels")?])?;
+        Ok(Self { set, folder, learn, events, labels })
+    }
+
+    fn run(&self, run: Run, config: &CheckedConfig) -> Result<Meter<'_>, SuiteError> {
+        let plan = Plan {
+            config,
+            learn: &self.learn,
+            events: &self.events,
+            freeze: true,
+            without_task: run.without_task,
+            new_tasks: run.new_tasks,
+            shift: shift(&self.learn, &self.events),
+            threads: NonZeroUsize::MIN,
+        };
+        let mut meter = Meter {
+            collector: Collector::new(self.labels.clone(), self.set.real_times),
+            folder: &self.folder,
+            learned: 0,
+            events: 0,
+            unscored: 0,
+            days: BTreeSet::new(),
+            alerts: BTreeSet::new(),
+        };
+        drive(&plan, &mut meter)?;
+        Ok(meter)
+    }
+
+    fn config(&self) -> CheckedConfig {
+        if self.set.real_times { CheckedConfig::default() } else { order_only() }
+    }
+}
+
+/// Scores a set against its whole baseline.
 pub(super) fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, SuiteError> {
-    let folder = root.join(set.name);
-    let file = |name: &str| {
-        let path = folder.join(format!("{name}.ndjson.gz"));
-        if path.is_file() { Ok(path) } else { Err(SuiteError::Missing(path.display().to_string())) }
-    };
-    let learn = survey(&[file("baseline")?], NonZeroUsize::MIN)?;
-    let events = survey(&[file("test")?], NonZeroUsize::MIN)?;
-    let labels = Labels::read(&[file("labels")?])?;
-    let config = CheckedConfig::default();
-    let plan = Plan {
-        config: &config,
-        learn: &learn,
-        events: &events,
-        freeze: true,
-        without_task,
-        shift: shift(&learn, &events),
-        threads: NonZeroUsize::MIN,
-    };
-    let mut meter = Meter {
-        collector: Collector::new(labels, set.real_times),
-        folder: &folder,
-        learned: 0,
-        events: 0,
-        unscored: 0,
-        days: BTreeSet::new(),
-        alerts: BTreeSet::new(),
-    };
-    drive(&plan, &mut meter)?;
+    let opened = Opened::open(root, set)?;
+    let meter = opened.run(Run { without_task, new_tasks: None }, &opened.config())?;
     Ok(Measured {
         set: set.name,
         kind: set.kind,
@@ -57,6 +91,21 @@ pub(super) fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<M
         alerts: meter.alerts.len() as u64,
         quality: meter.collector.figures(),
     })
+}
+
+/// Scores each half of the tasks against a baseline of the other half; the figures are over both together.
+pub(super) fn measure_new_tasks(root: &Path, set: Set) -> Result<NewTasks, SuiteError> {
+    let opened = Opened::open(root, set)?;
+    let mut pooled: Option<Collector> = None;
+    for half in Half::ALL {
+        let meter = opened.run(Run { new_tasks: Some(half), ..Run::default() }, &opened.config())?;
+        match &mut pooled {
+            Some(pooled) => pooled.absorb(meter.collector),
+            None => pooled = Some(meter.collector),
+        }
+    }
+    let quality = pooled.map(|collector| collector.figures()).unwrap_or_default();
+    Ok(NewTasks { set: set.name, quality })
 }
 
 /// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
@@ -125,8 +174,6 @@ impl Watch for Meter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use models::event::Timestamp;
 
     use super::*;
