@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
 use indicatif::ProgressBar;
-use models::config::CheckedConfig;
+use models::config::{CheckedConfig, EngineConfig};
+use models::dimension::Dimension;
 use serde::Serialize;
 
 pub use mark::Mark;
@@ -111,6 +112,37 @@ pub struct NewTasks {
     pub quality: Quality,
 }
 
+/// What one dimension is worth to the evidence of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Worth {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// With this one switched off.
+    pub without: Point,
+    /// With all others switched off.
+    pub alone: Point,
+}
+
+/// How well the evidence orders sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Point {
+    /// Session AUROC.
+    pub area: Option<f64>,
+    /// Share of attacks found at 1 % of benign sessions.
+    pub found: Option<f64>,
+}
+
+/// What each dimension that a set says something about is worth.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ablation {
+    /// The set.
+    pub set: &'static str,
+    /// With all dimensions.
+    pub all: Point,
+    /// One entry a dimension.
+    pub dimensions: Vec<Worth>,
+}
+
 /// Why nothing can be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
@@ -156,6 +188,8 @@ pub struct Report {
     pub agents: Vec<Measured>,
     /// The same on tasks that the baseline does not hold.
     pub new_tasks: Vec<NewTasks>,
+    /// What each dimension is worth on recorded agents.
+    pub ablations: Vec<Ablation>,
     /// Public benchmarks.
     pub benchmarks: Vec<Benchmark>,
     /// Sets that were asked for and are not in the folder.
@@ -171,6 +205,7 @@ const BENCHMARKS: &str = "benchmarks";
 enum Job {
     Agents { set: Set, without_task: bool },
     NewTasks(Set),
+    Ablation(Set),
     Benchmark(&'static str),
 }
 
@@ -178,6 +213,7 @@ enum Job {
 enum Done {
     Agents(Box<Measured>),
     NewTasks(Box<NewTasks>),
+    Ablation(Ablation),
     Benchmark(Box<Benchmark>),
     Missing(&'static str),
 }
@@ -195,6 +231,7 @@ pub fn measure(options: &Options) -> Result<Report, SuiteError> {
         match result? {
             Done::Agents(measured) => report.agents.push(*measured),
             Done::NewTasks(measured) => report.new_tasks.push(*measured),
+            Done::Ablation(ablation) => report.ablations.push(ablation),
             Done::Benchmark(benchmark) => report.benchmarks.push(*benchmark),
             Done::Missing(set) if !report.missing.contains(&set) => report.missing.push(set),
             Done::Missing(_) => {}
@@ -235,7 +272,9 @@ fn run(jobs: &[Job], options: &Options) -> Vec<Result<Done, SuiteError>> {
 impl Job {
     fn run(self, data: &Path) -> Result<Done, SuiteError> {
         match self {
-            Job::Agents { set, .. } | Job::NewTasks(set) if !data.join(AGENTS).join(set.name).is_dir() => {
+            Job::Agents { set, .. } | Job::NewTasks(set) | Job::Ablation(set)
+                if !data.join(AGENTS).join(set.name).is_dir() =>
+            {
                 Ok(Done::Missing(set.name))
             }
             Job::Agents { set, without_task } => {
@@ -243,6 +282,7 @@ impl Job {
                 Ok(Done::Agents(Box::new(measured)))
             }
             Job::NewTasks(set) => Ok(Done::NewTasks(Box::new(agents::measure_new_tasks(&data.join(AGENTS), set)?))),
+            Job::Ablation(set) => agents::measure_ablation(&data.join(AGENTS), set).map(Done::Ablation),
             Job::Benchmark(name) => {
                 let measured = benchmark::measure(&data.join(BENCHMARKS), name)?;
                 Ok(measured.map_or(Done::Missing(name), |benchmark| Done::Benchmark(Box::new(benchmark))))
@@ -258,6 +298,8 @@ fn jobs(names: &[String]) -> Result<Vec<Job>, SuiteError> {
     }
     let asked = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
     let mut jobs: Vec<Job> = benchmark::names().filter(|name| asked(name)).map(Job::Benchmark).collect();
+    let attacked = SETS.into_iter().filter(|set| set.kind == Kind::Attacks && asked(set.name));
+    jobs.extend(attacked.map(Job::Ablation));
     for without_task in [false, true] {
         let sets = SETS.into_iter().filter(|set| asked(set.name));
         jobs.extend(sets.map(|set| Job::Agents { set, without_task }));
@@ -272,7 +314,15 @@ fn known() -> impl Iterator<Item = &'static str> {
     SETS.iter().map(|set| set.name).chain(benchmark::names())
 }
 
-/// The default settings for a set whose times were made up and carry order only.
+/// The default settings for a set whose times were made up and carry order only: what looks at time is switched off.
 pub fn order_only() -> CheckedConfig {
-    CheckedConfig::default()
+    let timed = ["schedule", "rate"];
+    judging(Dimension::ALL.into_iter().filter(|dimension| !timed.contains(&dimension.as_str()))).unwrap_or_default()
+}
+
+/// The default settings, judging only some dimensions; `None` where the engine cannot do without the others.
+fn judging(dimensions: impl IntoIterator<Item = Dimension>) -> Option<CheckedConfig> {
+    let dimensions: Vec<&str> = dimensions.into_iter().map(Dimension::as_str).collect();
+    let config: EngineConfig = serde_json::from_value(serde_json::json!({ "dimensions": dimensions })).ok()?;
+    config.check().ok()
 }

@@ -100,6 +100,7 @@ pub struct Collector {
     z_score: ZScore,
     sessions: SessionFloors,
     unlabelled_events: u64,
+    only: Option<Method>,
 }
 
 impl Collector {
@@ -112,6 +113,7 @@ impl Collector {
             z_score: ZScore::new(with_gaps),
             sessions: SessionFloors::default(),
             unlabelled_events: 0,
+            only: None,
         }
     }
 
@@ -159,6 +161,11 @@ impl Collector {
         self.unlabelled_events += other.unlabelled_events;
     }
 
+    /// Gives figures of one method only: those of all take much longer.
+    pub fn keep_only(&mut self, method: Method) {
+        self.only = Some(method);
+    }
+
     /// The figures of everything taken in.
     pub fn figures(&self) -> Quality {
         let empty = Track::default();
@@ -167,7 +174,8 @@ impl Collector {
             .all()
             .map(|label| (Class::of(label), self.tracks.get(&label.session).unwrap_or(&empty)))
             .collect();
-        Quality::of(&sessions, self.unlabelled_events)
+        let methods: &[Method] = self.only.as_ref().map_or(&METHODS, std::slice::from_ref);
+        Quality::of(&sessions, methods, self.unlabelled_events)
     }
 }
 

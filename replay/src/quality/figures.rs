@@ -90,7 +90,7 @@ pub struct Quality {
     pub alarms: Alarms,
     /// What cuts of the evidence that come from the history alone would flag.
     pub realised: Vec<Realised>,
-    /// One entry a method, in the order of [`METHODS`].
+    /// One entry a method that was asked for, in the order of [`METHODS`].
     pub methods: Vec<MethodFigures>,
 }
 
@@ -100,7 +100,7 @@ impl Quality {
         self.methods.iter().find(|figures| figures.name == method.as_str())
     }
 
-    pub(super) fn of(all: &[(Class, &Track)], unlabelled_events: u64) -> Self {
+    pub(super) fn of(all: &[(Class, &Track)], wanted: &[Method], unlabelled_events: u64) -> Self {
         let scored: Vec<(Class, &Track)> = all.iter().filter(|(_, track)| !track.rows.is_empty()).copied().collect();
         let count = |class| scored.iter().filter(|(c, _)| *c == class).count();
         let alarmed = |class| scored.iter().filter(|(c, track)| *c == class && track.alarmed).count();
@@ -117,7 +117,8 @@ impl Quality {
             negatives: alarmed(Class::Negative),
             clean_failed: alarmed(Class::CleanFailed),
         };
-        let methods = METHODS.iter().enumerate().map(|(column, method)| figures(&scored, column, *method)).collect();
+        let columns = METHODS.iter().enumerate().filter(|(_, method)| wanted.contains(method));
+        let methods = columns.map(|(column, method)| figures(&scored, column, *method)).collect();
         let realised = ASKED.iter().filter_map(|asked| realised(&scored, *asked)).collect();
         Self { sessions, alarms, realised, methods }
     }
@@ -220,7 +221,7 @@ mod tests {
             (Class::Negative, Track::default()),
         ];
         let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
-        let quality = Quality::of(&sessions, 7);
+        let quality = Quality::of(&sessions, &METHODS, 7);
         let counted = Sessions {
             positives: 2,
             negatives: 2,

@@ -9,12 +9,13 @@ use models::alert::Alert;
 use models::assessment::{Assessment, Outcome};
 use models::config::CheckedConfig;
 use models::decision::Revocation;
+use models::dimension::Dimension;
 use models::event::Event;
 
-use super::{Measured, NewTasks, Set, SuiteError, order_only};
+use super::{Ablation, Measured, NewTasks, Point, Set, SuiteError, Worth, judging, order_only};
 use crate::drive::{Half, Plan, Role, Watch, drive};
 use crate::label::Labels;
-use crate::quality::Collector;
+use crate::quality::{Collector, Method, Quality};
 use crate::trace::{Rejected, Surveyed, survey};
 
 /// A set whose files have been looked through.
@@ -66,6 +67,7 @@ impl Opened {
             unscored: 0,
             days: BTreeSet::new(),
             alerts: BTreeSet::new(),
+            spoken: BTreeSet::new(),
         };
         drive(&plan, &mut meter)?;
         Ok(meter)
@@ -108,6 +110,33 @@ pub(super) fn measure_new_tasks(root: &Path, set: Set) -> Result<NewTasks, Suite
     Ok(NewTasks { set: set.name, quality })
 }
 
+/// Scores a set without each dimension, and with each alone. A dimension that no event of the set says anything about is
+/// left out: without it everything stays as it is.
+pub(super) fn measure_ablation(root: &Path, set: Set) -> Result<Ablation, SuiteError> {
+    let opened = Opened::open(root, set)?;
+    let run = |config: &CheckedConfig| -> Result<(Point, BTreeSet<Dimension>), SuiteError> {
+        let mut meter = opened.run(Run::default(), config)?;
+        meter.collector.keep_only(Method::Evidence);
+        Ok((point(&meter.collector.figures()), meter.spoken))
+    };
+    let (all, spoken) = run(&opened.config())?;
+    let mut dimensions = Vec::new();
+    for dimension in &spoken {
+        let without = judging(spoken.iter().copied().filter(|other| other != dimension));
+        let alone = judging([*dimension]);
+        let (Some(without), Some(alone)) = (without, alone) else { continue };
+        let (without, alone) = (run(&without)?.0, run(&alone)?.0);
+        dimensions.push(Worth { dimension: *dimension, without, alone });
+    }
+    Ok(Ablation { set: set.name, all, dimensions })
+}
+
+fn point(quality: &Quality) -> Point {
+    let Some(figures) = quality.method(Method::Evidence) else { return Point::default() };
+    let found = figures.detection.iter().find(|d| d.rate.total_cmp(&0.01).is_eq());
+    Point { area: figures.session_auroc, found: found.map(|d| d.detected) }
+}
+
 /// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
 /// learned an identity's later events takes earlier ones for late. Order, gaps and hours stay.
 fn shift(learn: &[Surveyed], events: &[Surveyed]) -> Duration {
@@ -126,6 +155,8 @@ struct Meter<'a> {
     unscored: u64,
     days: BTreeSet<(Box<str>, i64)>,
     alerts: BTreeSet<Box<str>>,
+    /// Dimensions that some scored event said something about.
+    spoken: BTreeSet<Dimension>,
 }
 
 impl Watch for Meter<'_> {
@@ -144,6 +175,8 @@ impl Watch for Meter<'_> {
 
     fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), SuiteError> {
         self.events += 1;
+        let judged = Dimension::ALL.into_iter().zip(assessment.dimensions);
+        self.spoken.extend(judged.filter(|(_, nats)| nats.is_some()).map(|(dimension, _)| dimension));
         self.unscored += u64::from(assessment.outcome != Outcome::Scored);
         self.days.insert((event.identity.clone(), event.time.as_seconds().div_euclid(86_400)));
         self.collector.push(event, assessment);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::table;
 use crate::quality::{Detection, Method, MethodFigures};
 use crate::report::{area, percent};
-use crate::suite::{Kind, Measured, NewTasks, Report};
+use crate::suite::{Ablation, Kind, Measured, NewTasks, Report, Worth};
 
 const SHOWN: [(Method, &str); 6] = [
     (Method::Score, "**driftwatch** score"),
@@ -42,8 +42,6 @@ pub(super) fn section(report: &Report) -> String {
             "\n## As recorded\n\n"
         });
         page.push_str(&table(&detection_rows(&of)));
-        page.push_str("\n### Each dimension alone, session AUROC\n\n");
-        page.push_str(&table(&ablation_rows(&of)));
         page.push_str("\n### What the engine decided at its default budget, in sessions\n\n");
         page.push_str(&table(&alarm_rows(&of)));
     }
@@ -60,6 +58,7 @@ pub(super) fn section(report: &Report) -> String {
     );
     page.push_str(&realised(report));
     page.push_str(&new_tasks(&report.new_tasks));
+    page.push_str(&ablations(&report.ablations));
     let unscored: u64 = measured.iter().map(|m| m.unscored).sum();
     if unscored > 0 {
         let _ = writeln!(page, "\n{unscored} events were duplicate or late and have no score.");
@@ -123,19 +122,30 @@ fn figure_cells(figures: &MethodFigures) -> [String; 9] {
     ]
 }
 
-fn ablation_rows(measured: &[&Measured]) -> Vec<Vec<String>> {
-    let methods = &crate::quality::METHODS;
-    let ours: Vec<Method> =
-        methods.iter().copied().filter(|m| matches!(m, Method::Score | Method::Dimension(_))).collect();
-    let mut header = vec!["set".to_owned()];
-    header.extend(ours.iter().map(|method| method.as_str().to_owned()));
-    let mut rows = vec![header];
-    for set in measured.iter().filter(|m| m.kind != Kind::Benign) {
-        let mut row = vec![name(set)];
-        row.extend(ours.iter().map(|m| area(set.quality.method(*m).and_then(|figures| figures.session_auroc))));
-        rows.push(row);
+/// What each dimension is worth.
+fn ablations(ablations: &[Ablation]) -> String {
+    if ablations.iter().all(|ablation| ablation.dimensions.is_empty()) {
+        return String::new();
     }
-    rows
+    let header = ["set", "dimension", "AUROC without it", "found at 1 %", "AUROC of it alone", "found at 1 %"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let share = |found: Option<f64>| found.map_or_else(|| "–".to_owned(), percent);
+    for ablation in ablations {
+        let all = &ablation.all;
+        let none = ["–".to_owned(), "–".to_owned()];
+        let first = [ablation.set.to_owned(), "(all)".to_owned(), area(all.area), share(all.found)];
+        rows.push(first.into_iter().chain(none).collect());
+        for Worth { dimension, without, alone } in &ablation.dimensions {
+            let figures = [area(without.area), share(without.found), area(alone.area), share(alone.found)];
+            rows.push([String::new(), dimension.to_string()].into_iter().chain(figures).collect());
+        }
+    }
+    format!(
+        "\n## What each dimension is worth\n\n\
+         The evidence with one dimension switched off, and with only that one. As recorded; a dimension that no event of a\n\
+         set says anything about is left out.\n\n{}",
+        table(&rows)
+    )
 }
 
 fn alarm_rows(measured: &[&Measured]) -> Vec<Vec<String>> {
