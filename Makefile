@@ -37,7 +37,7 @@ bench: ## Time the hot paths of the engine and the readers
 	@scripts/setup.sh
 	$(ENV); cargo bench --package models --package datasets $(ARGS)
 
-quality: ## Measure detection on the shared traces against their ground truth
+quality: ## Measure detection on recorded agents and public benchmarks (ARGS="--out docs/quality.md")
 	@scripts/setup.sh
 	@$(ENV); scripts/quality.sh $(ARGS)
 

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Measures the engine on the recorded agent traces and prints a table; flags are passed on (--out docs/quality.md, --json).
+# Measures the engine on recorded agent traces and public benchmarks and prints a page; flags are passed on (--out docs/quality.md, --json).
 # A relative --out is seen from where the script is called.
 set -eu
 
 if [ -z "${DRIFTWATCH_DATASETS:-}" ]; then
-    echo "quality: set DRIFTWATCH_DATASETS to the folder that holds agent-traces" >&2
+    echo "quality: set DRIFTWATCH_DATASETS to the folder that holds agent-traces and benchmarks" >&2
     exit 2
 fi
-if [ ! -d "$DRIFTWATCH_DATASETS/agent-traces" ]; then
-    echo "quality: there is no folder agent-traces in $DRIFTWATCH_DATASETS; point DRIFTWATCH_DATASETS at the folder that holds it" >&2
+# Sets that are not there are reported as not measured; a folder with none of them is a mistake.
+if [ ! -d "$DRIFTWATCH_DATASETS/agent-traces" ] && [ ! -d "$DRIFTWATCH_DATASETS/benchmarks" ]; then
+    echo "quality: there is no folder agent-traces or benchmarks in $DRIFTWATCH_DATASETS; point DRIFTWATCH_DATASETS at the folder that holds them" >&2
     exit 2
 fi
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -21,7 +21,7 @@ pub struct Cli {
 pub enum Command {
     /// Learn one history, score another, and write what would have happened.
     Run(RunArgs),
-    /// Measure the engine on the recorded agent traces, with two floors beside it.
+    /// Measure the engine on recorded agent traces and public benchmarks, with floors and published figures beside it.
     Quality(QualityArgs),
 }
 
@@ -88,12 +88,13 @@ pub struct RunArgs {
 }
 
 const QUALITY_HELP: &str = "\
-Learns the baseline of each set and scores its test part against it, frozen, with the default settings; once as recorded
-and once without the field `task`.
+Recorded agents (folder agent-traces): learns the baseline of each set and scores its test part against it, frozen, with
+the default settings; once as recorded, once without the field `task`, and two sets on new tasks. Public benchmarks (folder
+benchmarks): each by its own protocol. A set that is not there is reported as not measured.
 
 Examples:
   driftwatch-replay quality --data datasets
-  driftwatch-replay quality --data datasets --sets agentdojo-steady,agentdyn-steady --json
+  driftwatch-replay quality --data datasets --sets agentdojo-steady,adfa-ld --json
   driftwatch-replay quality --data datasets --out docs/quality.md
 
 Exit status: 0 done, 2 could not run.";
@@ -102,7 +103,7 @@ Exit status: 0 done, 2 could not run.";
 #[derive(Debug, Args)]
 #[command(after_help = QUALITY_HELP)]
 pub struct QualityArgs {
-    /// Folder that holds `agent-traces`.
+    /// Folder that holds `agent-traces` and `benchmarks`.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Sets to measure [default: all].

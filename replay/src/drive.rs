@@ -36,10 +36,37 @@ pub struct Plan<'a> {
     pub freeze: bool,
     /// Whether the field `task` is taken out of every event first.
     pub without_task: bool,
+    /// With a half of the tasks, only sessions of that half are scored, and only the others are learned.
+    pub new_tasks: Option<Half>,
     /// Added to the time of every scored event.
     pub shift: Duration,
     /// How many threads decode.
     pub threads: NonZeroUsize,
+}
+
+/// One of the two halves into which the tasks of a set fall by a hash of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// Tasks with an even hash.
+    Even,
+    /// Tasks with an odd one.
+    Odd,
+}
+
+impl Half {
+    /// Both, in order.
+    pub const ALL: [Half; 2] = [Half::Even, Half::Odd];
+
+    /// Whether a task is in this half; an event without a task counts as of a task without a name.
+    pub fn holds(self, task: Option<&str>) -> bool {
+        // FNV-1a (Fowler, Noll & Vo), 64 bits: written out, because a hash of the library may change with it. Its lowest
+        // bit alone is the parity of the bytes, so all bits are folded.
+        let hash = task
+            .unwrap_or_default()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        (hash.count_ones() % 2 == 1) == (self == Half::Odd)
+    }
 }
 
 /// Who looks on. Every method is called in the order of the stream.
@@ -120,6 +147,9 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
                     continue;
                 }
             };
+            if plan.new_tasks.is_some_and(|half| half.holds(event.task.as_deref()) != (role == Role::Events)) {
+                continue;
+            }
             if plan.without_task {
                 event.task = None;
             }
@@ -164,4 +194,19 @@ fn deliver<W: Watch>(role: Role, event: &Event, outputs: &mut Vec<Output>, watch
         }
     }
     Ok(assessed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_in_one_half_and_neither_half_is_empty() {
+        let tasks: Vec<String> = (0..40).map(|i| format!("user_task_{i}")).collect();
+        let count = |half: Half| tasks.iter().filter(|task| half.holds(Some(task))).count();
+        let [even, odd] = Half::ALL.map(count);
+        assert_eq!(even + odd, 40);
+        assert!((12..=28).contains(&even), "{even}");
+        assert_ne!(Half::Even.holds(None), Half::Odd.holds(None));
+    }
 }

@@ -1,15 +1,19 @@
-//! Two simple detectors to stand beside: whatever cannot beat these is not worth its price.
+//! Simple detectors to stand beside: whatever cannot beat these is not worth its price.
 //!
-//! Both learn from the history only and stay as they are while scoring, whatever the engine does.
+//! All learn from the history only and stay as they are while scoring, whatever the engine does.
 
+mod features;
 mod first_seen;
+mod forest;
 mod z_score;
 
 use std::hash::{Hash, Hasher};
 
 use models::event::{Event, Timestamp};
 
+pub use features::SessionFloors;
 pub use first_seen::FirstSeen;
+pub use forest::Forest;
 pub use z_score::ZScore;
 
 /// A key of 64 bits. The hash is seeded with zeros, so that the same events give the same keys.

@@ -2,9 +2,11 @@
 //!
 //! The crate is a driver of [`models::engine::Engine::handle`] and nothing else scores here: [`trace`] turns files into
 //! one stream in order of event time, [`drive`] hands it to the engine, [`run`] writes what comes out, [`quality`]
-//! compares it with labels and [`suite`] does so for whole collections. There is no network client in here.
+//! compares it with labels, [`benchmark`] follows the protocols of public data, and [`suite`] measures whole collections of
+//! both. There is no network client in here.
 
 pub mod args;
+pub mod benchmark;
 pub mod command;
 pub mod config;
 pub mod drive;

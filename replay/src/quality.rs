@@ -16,7 +16,7 @@ mod rank;
 pub use collect::{Collector, METHODS, Method};
 pub use delay::{Delay, delay};
 pub use detection::{Detection, detection, threshold};
-pub use figures::{Alarms, MethodFigures, Quality, Sessions};
+pub use figures::{Alarms, MethodFigures, Quality, Realised, Sessions};
 pub use rank::{Interval, Ranking, auroc};
 
 /// The false-alarm rates at which detection is reported: shares of benign sessions.

@@ -100,6 +100,7 @@ pub fn run(options: &Options) -> Result<Summary, RunError> {
         events: &events,
         freeze: options.freeze,
         without_task: false,
+        new_tasks: None,
         shift: Duration::ZERO,
         threads: options.threads,
     };

@@ -3,29 +3,28 @@
 //! Every set is scored twice: as it is, and with the field `task` taken out of every event. Where each task of a set is
 //! a fixed script, knowing the task says more than it would in life.
 
+mod agents;
+mod mark;
 mod page;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
-use models::alert::Alert;
-use models::assessment::{Assessment, Outcome};
-use models::config::CheckedConfig;
-use models::decision::Revocation;
-use models::event::Event;
+use models::config::{CheckedConfig, EngineConfig};
+use models::dimension::Dimension;
 use serde::Serialize;
 
+pub use mark::Mark;
 pub use page::page;
 
-use crate::drive::{DriveError, Plan, Role, Watch, drive};
-use crate::label::{Labels, LabelsError};
-use crate::quality::{Collector, Quality};
-use crate::trace::{Rejected, Surveyed, TraceError, survey};
+use crate::benchmark::{self, Benchmark, BenchmarkError};
+use crate::drive::DriveError;
+use crate::label::LabelsError;
+use crate::quality::Quality;
+use crate::trace::TraceError;
 
 /// What the labels of a set are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,22 +47,24 @@ pub struct Set {
     pub kind: Kind,
     /// Whether the time between events was recorded, not made up; else no detector may use it.
     pub real_times: bool,
+    /// Whether it is measured on new tasks as well: its identities run many tasks.
+    pub new_tasks: bool,
 }
 
-const fn set(name: &'static str, kind: Kind, real_times: bool) -> Set {
-    Set { name, kind, real_times }
+const fn set(name: &'static str, kind: Kind) -> Set {
+    Set { name, kind, real_times: false, new_tasks: false }
 }
 
 /// Every set, in the order of the tables.
 pub const SETS: [Set; 8] = [
-    set("agentdojo-steady", Kind::Attacks, false),
-    set("agentdojo-app", Kind::Attacks, false),
-    set("agentdojo-agent", Kind::Attacks, false),
-    set("agentdyn-steady", Kind::Attacks, false),
-    set("agentdyn-app", Kind::Attacks, false),
-    set("agentdyn-agent", Kind::Attacks, false),
-    set("openagentsafety", Kind::Judged, true),
-    set("tau-bench-airline", Kind::Benign, false),
+    set("agentdojo-steady", Kind::Attacks),
+    Set { new_tasks: true, ..set("agentdojo-app", Kind::Attacks) },
+    set("agentdojo-agent", Kind::Attacks),
+    set("agentdyn-steady", Kind::Attacks),
+    Set { new_tasks: true, ..set("agentdyn-app", Kind::Attacks) },
+    set("agentdyn-agent", Kind::Attacks),
+    Set { real_times: true, ..set("openagentsafety", Kind::Judged) },
+    set("tau-bench-airline", Kind::Benign),
 ];
 
 /// What to measure.
@@ -102,14 +103,54 @@ pub struct Measured {
     pub quality: Quality,
 }
 
+/// Figures of one set on tasks that its baseline does not hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewTasks {
+    /// The set.
+    pub set: &'static str,
+    /// The figures over both halves of the tasks.
+    pub quality: Quality,
+}
+
+/// What one dimension is worth to the evidence of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Worth {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// With this one switched off.
+    pub without: Point,
+    /// With all others switched off.
+    pub alone: Point,
+}
+
+/// How well the evidence orders sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Point {
+    /// Session AUROC.
+    pub area: Option<f64>,
+    /// Share of attacks found at 1 % of benign sessions.
+    pub found: Option<f64>,
+}
+
+/// What each dimension that a set says something about is worth.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ablation {
+    /// The set.
+    pub set: &'static str,
+    /// With all dimensions.
+    pub all: Point,
+    /// One entry a dimension.
+    pub dimensions: Vec<Worth>,
+}
+
 /// Why nothing can be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// An unknown name.
-    #[error("there is no set `{0}`; choose among {known}", known = SETS.map(|set| set.name).join(", "))]
+    #[error("there is no set `{0}`; choose among {known}", known = known().collect::<Vec<_>>().join(", "))]
     UnknownSet(String),
     /// A missing folder.
-    #[error("`{0}` is not there; name the folder that holds `agent-traces` with --data")]
+    #[error("`{0}` is not there; name the folder that holds `agent-traces` and `benchmarks` with --data")]
     Missing(String),
     /// Reading or scoring.
     #[error(transparent)]
@@ -117,6 +158,9 @@ pub enum SuiteError {
     /// The labels.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// A benchmark.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkError),
     /// A line that is no event: figures over part of a set would not be comparable.
     #[error("line {line} of `{file}` is no event: {detail}; fetch the data set again")]
     Malformed {
@@ -135,24 +179,84 @@ impl From<TraceError> for SuiteError {
     }
 }
 
-/// Measures every set asked for, with and without `task`. The result does not depend on the number of threads.
+/// Everything that was measured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Promises about the sets that were asked for.
+    pub marks: Vec<Mark>,
+    /// Recorded agent traces.
+    pub agents: Vec<Measured>,
+    /// The same on tasks that the baseline does not hold.
+    pub new_tasks: Vec<NewTasks>,
+    /// What each dimension is worth on recorded agents.
+    pub ablations: Vec<Ablation>,
+    /// Public benchmarks.
+    pub benchmarks: Vec<Benchmark>,
+    /// Sets that were asked for and are not in the folder.
+    pub missing: Vec<&'static str>,
+}
+
+/// Where the sets are in the data folder.
+const AGENTS: &str = "agent-traces";
+const BENCHMARKS: &str = "benchmarks";
+
+/// One thing to measure.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    Agents { set: Set, without_task: bool },
+    NewTasks(Set),
+    Ablation(Set),
+    Benchmark(&'static str),
+}
+
+/// What came of it.
+enum Done {
+    Agents(Box<Measured>),
+    NewTasks(Box<NewTasks>),
+    Ablation(Ablation),
+    Benchmark(Box<Benchmark>),
+    Missing(&'static str),
+}
+
+/// Measures every set asked for; recorded agents with and without `task`. The result does not depend on the number of
+/// threads, but for the seconds that benchmarks took.
 ///
 /// # Errors
-/// When a set is unknown or missing, or one of its files cannot be used.
-pub fn measure(options: &Options) -> Result<Vec<Measured>, SuiteError> {
-    let root = options.data.join("agent-traces");
-    let sets = chosen(&options.sets)?;
-    let jobs: Vec<(Set, bool)> = [false, true].iter().flat_map(|w| sets.iter().map(move |set| (*set, *w))).collect();
+/// When a set is unknown, the folder holds none at all, or one of its files cannot be used.
+pub fn measure(options: &Options) -> Result<Report, SuiteError> {
+    let jobs = jobs(&options.sets)?;
+    let results = run(&jobs, options);
+    let mut report = Report::default();
+    for result in results {
+        match result? {
+            Done::Agents(measured) => report.agents.push(*measured),
+            Done::NewTasks(measured) => report.new_tasks.push(*measured),
+            Done::Ablation(ablation) => report.ablations.push(ablation),
+            Done::Benchmark(benchmark) => report.benchmarks.push(*benchmark),
+            Done::Missing(set) if !report.missing.contains(&set) => report.missing.push(set),
+            Done::Missing(_) => {}
+        }
+    }
+    if report.agents.is_empty() && report.benchmarks.is_empty() {
+        return Err(SuiteError::Missing(options.data.display().to_string()));
+    }
+    let asked = |name: &str| options.sets.is_empty() || options.sets.iter().any(|set| set == name);
+    report.marks = mark::marks(&report, asked);
+    Ok(report)
+}
+
+/// Results in the order of the jobs.
+fn run(jobs: &[Job], options: &Options) -> Vec<Result<Done, SuiteError>> {
     let bar = if options.progress { ProgressBar::new(jobs.len() as u64) } else { ProgressBar::hidden() };
     let (next, (done, results)) = (AtomicUsize::new(0), channel());
     std::thread::scope(|scope| {
         for _ in 0..options.threads.get().min(jobs.len()) {
-            let (next, jobs, root, bar, done) = (&next, &jobs, &root, &bar, done.clone());
+            let (next, bar, done) = (&next, &bar, done.clone());
             scope.spawn(move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((set, without_task)) = jobs.get(index) else { return };
-                    let _ = done.send((index, measure_set(root, *set, *without_task)));
+                    let Some(job) = jobs.get(index) else { return };
+                    let _ = done.send((index, job.run(&options.data)));
                     bar.inc(1);
                 }
             });
@@ -160,145 +264,65 @@ pub fn measure(options: &Options) -> Result<Vec<Measured>, SuiteError> {
     });
     drop(done);
     bar.finish_and_clear();
-    let mut measured: Vec<_> = results.into_iter().collect();
-    measured.sort_by_key(|(index, _)| *index);
-    measured.into_iter().map(|(_, result)| result).collect()
+    let mut results: Vec<_> = results.into_iter().collect();
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
-fn chosen(names: &[String]) -> Result<Vec<Set>, SuiteError> {
-    if names.is_empty() {
-        return Ok(SETS.to_vec());
-    }
-    let find = |name: &String| SETS.into_iter().find(|set| set.name == name);
-    names.iter().map(|name| find(name).ok_or_else(|| SuiteError::UnknownSet(name.clone()))).collect()
-}
-
-fn measure_set(root: &Path, set: Set, without_task: bool) -> Result<Measured, SuiteError> {
-    let folder = root.join(set.name);
-    let file = |name: &str| {
-        let path = folder.join(format!("{name}.ndjson.gz"));
-        if path.is_file() { Ok(path) } else { Err(SuiteError::Missing(path.display().to_string())) }
-    };
-    let learn = survey(&[file("baseline")?], NonZeroUsize::MIN)?;
-    let events = survey(&[file("test")?], NonZeroUsize::MIN)?;
-    let labels = Labels::read(&[file("labels")?])?;
-    let config = CheckedConfig::default();
-    let plan = Plan {
-        config: &config,
-        learn: &learn,
-        events: &events,
-        freeze: true,
-        without_task,
-        shift: shift(&learn, &events),
-        threads: NonZeroUsize::MIN,
-    };
-    let mut meter = Meter {
-        collector: Collector::new(labels, set.real_times),
-        folder: &folder,
-        learned: 0,
-        events: 0,
-        unscored: 0,
-        days: BTreeSet::new(),
-        alerts: BTreeSet::new(),
-    };
-    drive(&plan, &mut meter)?;
-    Ok(Measured {
-        set: set.name,
-        kind: set.kind,
-        without_task,
-        learned: meter.learned,
-        events: meter.events,
-        unscored: meter.unscored,
-        identity_days: meter.days.len() as u64,
-        alerts: meter.alerts.len() as u64,
-        quality: meter.collector.figures(),
-    })
-}
-
-/// Whole days that bring the test part behind the baseline, where they were recorded side by side: an engine that has
-/// learned an identity's later events takes earlier ones for late. Order, gaps and hours stay.
-fn shift(learn: &[Surveyed], events: &[Surveyed]) -> Duration {
-    let last = learn.iter().filter_map(|file| file.span).map(|(_, last)| last).max();
-    let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min();
-    let overlap = last.zip(first).map_or(0, |(last, first)| last.as_seconds() - first.as_seconds());
-    Duration::from_secs(u64::try_from(overlap).map_or(0, |seconds| (seconds / 86_400 + 1) * 86_400))
-}
-
-/// Keeps what the figures need and writes nothing.
-struct Meter<'a> {
-    collector: Collector,
-    folder: &'a Path,
-    learned: u64,
-    events: u64,
-    unscored: u64,
-    days: BTreeSet<(Box<str>, i64)>,
-    alerts: BTreeSet<Box<str>>,
-}
-
-impl Watch for Meter<'_> {
-    type Error = SuiteError;
-
-    fn learned(&mut self, event: &Event, _: &Assessment) -> Result<(), SuiteError> {
-        self.learned += 1;
-        self.collector.learn(event);
-        Ok(())
-    }
-
-    fn published(&mut self) -> Result<(), SuiteError> {
-        self.collector.freeze();
-        Ok(())
-    }
-
-    fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), SuiteError> {
-        self.events += 1;
-        self.unscored += u64::from(assessment.outcome != Outcome::Scored);
-        self.days.insert((event.identity.clone(), event.time.as_seconds().div_euclid(86_400)));
-        self.collector.push(event, assessment);
-        Ok(())
-    }
-
-    fn alerted(&mut self, alert: Alert) -> Result<(), SuiteError> {
-        self.alerts.insert(alert.id.0);
-        Ok(())
-    }
-
-    fn revoked(&mut self, _: Revocation) -> Result<(), SuiteError> {
-        Ok(())
-    }
-
-    fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), SuiteError> {
-        let name = match role {
-            Role::Learn => "baseline.ndjson.gz",
-            Role::Events => "test.ndjson.gz",
-        };
-        Err(SuiteError::Malformed {
-            file: self.folder.join(name).display().to_string(),
-            line: rejected.line,
-            detail: rejected.rejection.detail.clone(),
-        })
+impl Job {
+    fn run(self, data: &Path) -> Result<Done, SuiteError> {
+        match self {
+            Job::Agents { set, .. } | Job::NewTasks(set) | Job::Ablation(set)
+                if !data.join(AGENTS).join(set.name).is_dir() =>
+            {
+                Ok(Done::Missing(set.name))
+            }
+            Job::Agents { set, without_task } => {
+                let measured = agents::measure_set(&data.join(AGENTS), set, without_task)?;
+                Ok(Done::Agents(Box::new(measured)))
+            }
+            Job::NewTasks(set) => Ok(Done::NewTasks(Box::new(agents::measure_new_tasks(&data.join(AGENTS), set)?))),
+            Job::Ablation(set) => agents::measure_ablation(&data.join(AGENTS), set).map(Done::Ablation),
+            Job::Benchmark(name) => {
+                let measured = benchmark::measure(&data.join(BENCHMARKS), name)?;
+                Ok(measured.map_or(Done::Missing(name), |benchmark| Done::Benchmark(Box::new(benchmark))))
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use models::event::Timestamp;
-
-    use super::*;
-    use crate::trace::Order;
-
-    #[test]
-    fn a_test_part_beside_its_baseline_is_moved_behind_it_by_whole_days() {
-        let file = |first, last| Surveyed {
-            path: PathBuf::new(),
-            bytes: 0,
-            sha256: String::new(),
-            lines: 2,
-            order: Order::Sorted,
-            span: Some((Timestamp::from_seconds(first), Timestamp::from_seconds(last))),
-        };
-        let day = 86_400;
-        assert_eq!(shift(&[file(0, 10)], &[file(11, 20)]), Duration::ZERO);
-        assert_eq!(shift(&[file(0, 10)], &[file(10, 20)]), Duration::from_secs(day));
-        assert_eq!(shift(&[file(0, 90_000)], &[file(5, 20)]), Duration::from_secs(2 * day));
+/// The longest first, so that no thread is left with it at the end.
+fn jobs(names: &[String]) -> Result<Vec<Job>, SuiteError> {
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
+        return Err(SuiteError::UnknownSet(unknown.clone()));
     }
+    let asked = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let mut jobs: Vec<Job> = benchmark::names().filter(|name| asked(name)).map(Job::Benchmark).collect();
+    let attacked = SETS.into_iter().filter(|set| set.kind == Kind::Attacks && asked(set.name));
+    jobs.extend(attacked.map(Job::Ablation));
+    for without_task in [false, true] {
+        let sets = SETS.into_iter().filter(|set| asked(set.name));
+        jobs.extend(sets.map(|set| Job::Agents { set, without_task }));
+    }
+    let again = SETS.into_iter().filter(|set| set.new_tasks && asked(set.name));
+    jobs.extend(again.map(Job::NewTasks));
+    Ok(jobs)
+}
+
+/// Names of every set that can be measured.
+fn known() -> impl Iterator<Item = &'static str> {
+    SETS.iter().map(|set| set.name).chain(benchmark::names())
+}
+
+/// The default settings for a set whose times were made up and carry order only: what looks at time is switched off.
+pub fn order_only() -> CheckedConfig {
+    let timed = ["schedule", "rate"];
+    judging(Dimension::ALL.into_iter().filter(|dimension| !timed.contains(&dimension.as_str()))).unwrap_or_default()
+}
+
+/// The default settings, judging only some dimensions; `None` where the engine cannot do without the others.
+fn judging(dimensions: impl IntoIterator<Item = Dimension>) -> Option<CheckedConfig> {
+    let dimensions: Vec<&str> = dimensions.into_iter().map(Dimension::as_str).collect();
+    let config: EngineConfig = serde_json::from_value(serde_json::json!({ "dimensions": dimensions })).ok()?;
+    config.check().ok()
 }

@@ -164,7 +164,7 @@ mod tests {
             session: "s".into(),
             score: 0.0,
             p: 1.0,
-            dimensions: [None; 4],
+            dimensions: [None; models::dimension::Dimension::COUNT],
             evidence: 2.0,
             history_sessions: 0,
             decision: Decision::None,

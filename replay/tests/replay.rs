@@ -214,12 +214,13 @@ fn a_set_is_measured_as_recorded_and_without_task_and_a_damaged_one_is_refused()
     let sets = vec!["agentdojo-steady".to_owned()];
     let options =
         suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
-    let measured = suite::measure(&options).unwrap();
+    let report = suite::measure(&options).unwrap();
+    let measured = &report.agents;
     assert_eq!(measured.iter().map(|m| m.without_task).collect::<Vec<_>>(), [false, true]);
     let first = &measured[0];
     assert_eq!((first.learned, first.events, first.unscored, first.identity_days), (120, 41, 0, 3));
     assert_eq!(first.quality.method(Method::Score).unwrap().session_auroc, Some(1.0));
-    let page = suite::page(&measured, "c0");
+    let page = suite::page(&report, "c0");
     assert_eq!(page.matches("| agentdojo-steady | 1 : 1").count(), 2, "{page}");
 
     collection(folder.path(), &read(&learn), "nonsense\n", labels);

@@ -9,7 +9,7 @@ use models::event::Event;
 use serde::Serialize;
 
 use super::figures::Quality;
-use crate::floor::{FirstSeen, ZScore};
+use crate::floor::{FirstSeen, SessionFloors, ZScore};
 use crate::label::{Class, Labels};
 
 /// A way to score an event.
@@ -26,19 +26,33 @@ pub enum Method {
     FirstSeen,
     /// Summed z-scores.
     ZScore,
+    /// How many numbers of the session lie beyond two sigma.
+    TwoSigma,
+    /// An isolation forest over the numbers of the session.
+    Forest,
 }
 
 /// Every method, in the order of the columns of a [`Collector`].
-pub const METHODS: [Method; 8] = [
-    Method::Score,
-    Method::Evidence,
-    Method::Dimension(Dimension::Tool),
-    Method::Dimension(Dimension::Target),
-    Method::Dimension(Dimension::Chain),
-    Method::Dimension(Dimension::Volume),
-    Method::FirstSeen,
-    Method::ZScore,
-];
+pub const METHODS: [Method; OURS + FLOORS.len()] = all_methods();
+
+const OURS: usize = 2 + Dimension::COUNT;
+const FLOORS: [Method; 4] = [Method::FirstSeen, Method::ZScore, Method::TwoSigma, Method::Forest];
+
+const fn all_methods() -> [Method; OURS + FLOORS.len()] {
+    let mut all = [Method::Score; OURS + FLOORS.len()];
+    all[1] = Method::Evidence;
+    let mut i = 0;
+    while i < Dimension::COUNT {
+        all[2 + i] = Method::Dimension(Dimension::ALL[i]);
+        i += 1;
+    }
+    i = 0;
+    while i < FLOORS.len() {
+        all[OURS + i] = FLOORS[i];
+        i += 1;
+    }
+    all
+}
 
 impl Method {
     /// Its name in tables and in JSON.
@@ -49,7 +63,14 @@ impl Method {
             Method::Dimension(dimension) => dimension.as_str(),
             Method::FirstSeen => "first-seen rule",
             Method::ZScore => "summed z-scores",
+            Method::TwoSigma => "counts beyond 2 sigma",
+            Method::Forest => "isolation forest",
         }
+    }
+
+    /// Whether it judges whole sessions: then only its last score of a session counts, and it has none of single events.
+    pub fn of_session(self) -> bool {
+        matches!(self, Method::TwoSigma | Method::Forest)
     }
 }
 
@@ -61,16 +82,25 @@ pub(super) struct Track {
     pub(super) alarmed: bool,
 }
 
+impl Track {
+    /// The largest evidence of the session.
+    pub(super) fn evidence(&self) -> f64 {
+        self.rows.iter().filter_map(|row| row.get(1)).copied().fold(0.0, f64::max)
+    }
+}
+
 /// Gathers the scores of labelled sessions, and runs the floors beside the engine.
 ///
-/// Memory is 64 bytes an event of a labelled session.
+/// Memory is 8 bytes a method for each event of a labelled session.
 #[derive(Debug)]
 pub struct Collector {
     labels: Labels,
     tracks: BTreeMap<String, Track>,
     first_seen: FirstSeen,
     z_score: ZScore,
+    sessions: SessionFloors,
     unlabelled_events: u64,
+    only: Option<Method>,
 }
 
 impl Collector {
@@ -81,7 +111,9 @@ impl Collector {
             tracks: BTreeMap::new(),
             first_seen: FirstSeen::default(),
             z_score: ZScore::new(with_gaps),
+            sessions: SessionFloors::default(),
             unlabelled_events: 0,
+            only: None,
         }
     }
 
@@ -89,31 +121,49 @@ impl Collector {
     pub fn learn(&mut self, event: &Event) {
         self.first_seen.learn(event);
         self.z_score.learn(event);
+        self.sessions.learn(event);
     }
 
     /// Ends the history.
     pub fn freeze(&mut self) {
         self.first_seen.freeze();
         self.z_score.freeze();
+        self.sessions.freeze();
     }
 
     /// Takes in a scored event.
     pub fn push(&mut self, event: &Event, assessment: &Assessment) {
-        let floors = [self.first_seen.score(event), self.z_score.score(event)];
+        let events = [self.first_seen.score(event), self.z_score.score(event)];
+        self.sessions.push(event);
         let session = event.session.as_deref().unwrap_or(&assessment.session);
         let Some(label) = self.labels.find(&event.identity, session) else {
             self.unlabelled_events += 1;
             return;
         };
         let track = self.tracks.entry(label.session.clone()).or_default();
-        let [tool, target, chain, volume] = assessment.dimensions.map(|nats| nats.unwrap_or(0.0));
         if carries_out(label, &event.id) {
             track.malicious.push(track.rows.len());
         }
         track.alarmed |= assessment.decision >= Decision::Record;
-        let [first_seen, z_score] = floors;
-        let row = [assessment.score, assessment.evidence, tool, target, chain, volume, first_seen, z_score];
+        let dimensions = assessment.dimensions.map(|nats| nats.unwrap_or(0.0));
+        let ours = [assessment.score, assessment.evidence].into_iter().chain(dimensions);
+        let mut row = [0.0; METHODS.len()];
+        let scores = ours.chain(events).chain(self.sessions.scores(event));
+        for (value, score) in row.iter_mut().zip(scores) {
+            *value = score;
+        }
         track.rows.push(row);
+    }
+
+    /// Takes in what another collector has gathered of other sessions under the same labels.
+    pub fn absorb(&mut self, other: Self) {
+        self.tracks.extend(other.tracks);
+        self.unlabelled_events += other.unlabelled_events;
+    }
+
+    /// Gives figures of one method only: those of all take much longer.
+    pub fn keep_only(&mut self, method: Method) {
+        self.only = Some(method);
     }
 
     /// The figures of everything taken in.
@@ -124,7 +174,8 @@ impl Collector {
             .all()
             .map(|label| (Class::of(label), self.tracks.get(&label.session).unwrap_or(&empty)))
             .collect();
-        Quality::of(&sessions, self.unlabelled_events)
+        let methods: &[Method] = self.only.as_ref().map_or(&METHODS, std::slice::from_ref);
+        Quality::of(&sessions, methods, self.unlabelled_events)
     }
 }
 

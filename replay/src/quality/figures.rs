@@ -38,6 +38,26 @@ pub struct Alarms {
     pub clean_failed: usize,
 }
 
+/// How often benign sessions are flagged when the cut comes from the history alone: evidence of at least `-ln asked`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Realised {
+    /// The share of benign sessions that is asked for.
+    pub asked: f64,
+    /// The share that is flagged.
+    pub flagged: f64,
+    /// The share of ignored attacks that is flagged.
+    pub clean_failed: Option<f64>,
+    /// The share of attacks that is flagged.
+    pub found: Option<f64>,
+}
+
+impl Realised {
+    /// By what factor the share is off, up or down; infinite if nothing is flagged.
+    pub fn factor(&self) -> f64 {
+        (self.flagged / self.asked).max(self.asked / self.flagged)
+    }
+}
+
 /// How well one method tells positives from negatives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodFigures {
@@ -62,13 +82,15 @@ pub struct MethodFigures {
 }
 
 /// The figures of a run with labels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Quality {
     /// How many sessions count how.
     pub sessions: Sessions,
     /// What the engine decided at its budget.
     pub alarms: Alarms,
-    /// One entry a method, in the order of [`METHODS`].
+    /// What cuts of the evidence that come from the history alone would flag.
+    pub realised: Vec<Realised>,
+    /// One entry a method that was asked for, in the order of [`METHODS`].
     pub methods: Vec<MethodFigures>,
 }
 
@@ -78,7 +100,7 @@ impl Quality {
         self.methods.iter().find(|figures| figures.name == method.as_str())
     }
 
-    pub(super) fn of(all: &[(Class, &Track)], unlabelled_events: u64) -> Self {
+    pub(super) fn of(all: &[(Class, &Track)], wanted: &[Method], unlabelled_events: u64) -> Self {
         let scored: Vec<(Class, &Track)> = all.iter().filter(|(_, track)| !track.rows.is_empty()).copied().collect();
         let count = |class| scored.iter().filter(|(c, _)| *c == class).count();
         let alarmed = |class| scored.iter().filter(|(c, track)| *c == class && track.alarmed).count();
@@ -95,16 +117,37 @@ impl Quality {
             negatives: alarmed(Class::Negative),
             clean_failed: alarmed(Class::CleanFailed),
         };
-        let methods = METHODS.iter().enumerate().map(|(column, method)| figures(&scored, column, *method)).collect();
-        Self { sessions, alarms, methods }
+        let columns = METHODS.iter().enumerate().filter(|(_, method)| wanted.contains(method));
+        let methods = columns.map(|(column, method)| figures(&scored, column, *method)).collect();
+        let realised = ASKED.iter().filter_map(|asked| realised(&scored, *asked)).collect();
+        Self { sessions, alarms, realised, methods }
     }
+}
+
+/// The shares of sessions that are asked for with cuts from the history alone.
+const ASKED: [f64; 2] = [0.05, 0.01];
+
+fn realised(sessions: &[(Class, &Track)], asked: f64) -> Option<Realised> {
+    let flagged = |class: Class| {
+        let of = || sessions.iter().filter(|(c, _)| *c == class);
+        let above = of().filter(|(_, track)| track.evidence() >= -asked.ln()).count();
+        (of().count() > 0).then(|| above as f64 / of().count() as f64)
+    };
+    Some(Realised {
+        asked,
+        flagged: flagged(Class::Negative)?,
+        clean_failed: flagged(Class::CleanFailed),
+        found: flagged(Class::Positive),
+    })
 }
 
 fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> MethodFigures {
     let values = |track: &Track| -> Vec<f64> { track.rows.iter().filter_map(|row| row.get(column).copied()).collect() };
     let of = |class: Class| sessions.iter().filter(move |(c, _)| *c == class).map(|(_, track)| *track);
     let strangest = |class: Class| -> Vec<f64> {
-        of(class).map(|track| values(track).into_iter().fold(f64::NEG_INFINITY, f64::max)).collect()
+        let highest = |values: Vec<f64>| values.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let last = |values: Vec<f64>| values.last().copied().unwrap_or(f64::NEG_INFINITY);
+        of(class).map(|t| if method.of_session() { last(values(t)) } else { highest(values(t)) }).collect()
     };
     let (positives, negatives) = (strangest(Class::Positive), strangest(Class::Negative));
     let mut with_clean = negatives.clone();
@@ -113,6 +156,7 @@ fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> Metho
         RATES.iter().filter_map(|rate| detection(&positives, negatives, *rate)).collect()
     };
     let malicious: Vec<f64> = of(Class::Positive)
+        .filter(|_| !method.of_session())
         .flat_map(|track| track.malicious.iter().filter_map(|i| track.rows.get(*i)?.get(column).copied()))
         .collect();
     let benign: Vec<f64> = of(Class::Negative).flat_map(values).collect();
@@ -151,6 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn realised_shares_count_sessions_at_or_above_the_cut() {
+        let with_evidence = |evidence: f64| {
+            let mut track = track(&[0.0, 0.0], &[]);
+            track.rows[1][1] = evidence;
+            (Class::Negative, track)
+        };
+        let tracks: Vec<_> = (0..20).map(|i| with_evidence(if i < 3 { 3.0 } else { 2.9 })).collect();
+        let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
+        // -ln .05 is 2.996, -ln .01 is 4.6.
+        let [five, one] = [0.05, 0.01].map(|asked| realised(&sessions, asked).unwrap());
+        assert_eq!((five.flagged, five.found), (0.15, None));
+        assert!((five.factor() - 3.0).abs() < 1e-12 && one.factor().is_infinite());
+    }
+
+    #[test]
     fn figures_of_a_hand_made_set_are_those_worked_out_by_hand() {
         let tracks = [
             (Class::Positive, track(&[1.0, 1.0, 6.0], &[1])), // session 6, found one event after the malicious one
@@ -162,7 +221,7 @@ mod tests {
             (Class::Negative, Track::default()),
         ];
         let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
-        let quality = Quality::of(&sessions, 7);
+        let quality = Quality::of(&sessions, &METHODS, 7);
         let counted = Sessions {
             positives: 2,
             negatives: 2,
@@ -184,6 +243,8 @@ mod tests {
         assert_eq!((at_one.threshold, at_one.detected, at_one.false_alarms), (5.0, 0.5, 0.0));
         let delay = score.delay[1];
         assert_eq!((delay.attacks, delay.found, delay.median, delay.before), (2, 1, Some(1), 0.0));
+        // No evidence anywhere: nothing is flagged.
+        assert!(quality.realised.iter().all(|r| r.flagged < 1e-9 && r.found == Some(0.0)));
         assert_eq!(quality.method(Method::FirstSeen).unwrap().session_auroc, Some(0.5));
     }
 }

@@ -88,7 +88,7 @@ fn page() -> String {
         session: "s".into(),
         score: 9.0,
         p: 0.001,
-        dimensions: [None; 4],
+        dimensions: [None; models::dimension::Dimension::COUNT],
         evidence: 9.0,
         history_sessions: 30,
         decision: Decision::Alert,
