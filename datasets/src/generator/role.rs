@@ -20,8 +20,10 @@ pub struct Role {
     pub busy: f64,
     /// Whether it acts for a person who asks it to.
     pub for_people: bool,
-    /// The identity's path of what starts its runs, if not a person or a schedule.
+    /// The identity's path of what starts its runs, or some of them, if not a person or a schedule.
     pub parent: Option<&'static str>,
+    /// Share of its runs that the parent starts.
+    pub delegated: f64,
     /// Its tools; the ones that no task names are rare.
     pub tools: &'static [Tool],
     /// Its tasks, the usual ones first.
@@ -54,6 +56,7 @@ pub static ROLES: &[Role] = &[
         busy: 1.0,
         for_people: false,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("inbox.search", "mail", Read, Confidential, "mail.read")
                 .on(Fixed(&["mailbox:invoices@acme.example", "mailbox:ap@acme.example"]), 2, 0.0)
@@ -103,6 +106,7 @@ pub static ROLES: &[Role] = &[
         busy: 2.0,
         for_people: true,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("ticket.search", "helpdesk", Read, Internal, "tickets.read")
                 .on(Fixed(&["helpdesk:queue/new", "helpdesk:queue/waiting", "helpdesk:queue/urgent"]), 3, 0.0)
@@ -149,7 +153,8 @@ pub static ROLES: &[Role] = &[
         rhythm: Rhythm::OfficeHours,
         busy: 1.4,
         for_people: true,
-        parent: None,
+        parent: Some("operations/on-call-01"),
+        delegated: 0.15,
         tools: &[
             Tool::new("repo.search", "git", Read, Internal, "repo.read")
                 .on(Fixed(&["repo:acme/shop", "repo:acme/billing", "repo:acme/gateway", "repo:acme/web"]), 3, 0.0)
@@ -198,6 +203,7 @@ pub static ROLES: &[Role] = &[
         busy: 0.6,
         for_people: true,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("calendar.read", "calendar", Read, Internal, "calendar.read")
                 .on(Mail(STAFF), 80, 0.1)
@@ -248,6 +254,7 @@ pub static ROLES: &[Role] = &[
         busy: 0.5,
         for_people: false,
         parent: Some("data/scheduler"),
+        delegated: 1.0,
         tools: &[
             Tool::new("object.list", "storage", Read, Internal, "storage.read")
                 .on(Fixed(&["s3://acme-raw/orders/", "s3://acme-raw/clicks/", "s3://acme-raw/crm/"]), 3, 0.0)
@@ -294,6 +301,7 @@ pub static ROLES: &[Role] = &[
         busy: 0.8,
         for_people: false,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("alert.read", "monitoring", Read, Internal, "monitoring.read")
                 .on(Numbered("monitoring://alerts/", 200_000, ""), 10, 0.9)
@@ -341,6 +349,7 @@ pub static ROLES: &[Role] = &[
         busy: 0.9,
         for_people: true,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("web.search", "browser", Read, Public, "web.read")
                 .outside()
@@ -389,6 +398,7 @@ pub static ROLES: &[Role] = &[
         busy: 0.8,
         for_people: true,
         parent: None,
+        delegated: 0.0,
         tools: &[
             Tool::new("directory.search", "directory", Read, Internal, "directory.read")
                 .on(Fixed(&["directory://people", "directory://teams"]), 2, 0.0)
