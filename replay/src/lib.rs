@@ -2,7 +2,8 @@
 //!
 //! The crate is a driver of [`models::engine::Engine::handle`] and nothing else scores here: [`trace`] turns files into
 //! one stream in order of event time, [`drive`] hands it to the engine, [`run`] writes what comes out, [`quality`]
-//! compares it with labels and [`suite`] does so for whole collections. There is no network client in here.
+//! compares it with labels and [`suite`] does so for whole collections; [`population`] needs no files and measures a generated
+//! fleet. There is no network client in here.
 
 pub mod args;
 pub mod command;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod drive;
 pub mod floor;
 pub mod label;
+pub mod population;
 pub mod quality;
 pub mod report;
 pub mod run;
