@@ -114,7 +114,7 @@ impl EventStream {
     pub fn inject(&mut self, agent: usize, start: Timestamp, scenario: Option<Scenario>) -> Option<Label> {
         let start = start.max(self.now);
         let worker = self.agents.get_mut(agent)?;
-        let session = worker.session(start, scenario, RAMP_DAYS);
+        let session = worker.session(&self.plan, start, scenario);
         let label = session.label.clone();
         worker.enqueue(session.events);
         if let Some(next) = worker.next_time(&self.plan) {
@@ -124,9 +124,10 @@ impl EventStream {
     }
 
     /// One session of one agent, with the habits it has by now, beside those that come out of the stream; `None` if there is
-    /// no such agent. Ids of sessions and events never repeat those of the stream.
+    /// no such agent. Ids of sessions and events never repeat those of the stream. Honest changes that have set in by then
+    /// show in it as they do in the stream.
     pub fn play(&mut self, agent: usize, start: Timestamp, scenario: Option<Scenario>) -> Option<Session> {
-        Some(self.agents.get_mut(agent)?.session(start, scenario, RAMP_DAYS))
+        Some(self.agents.get_mut(agent)?.session(&self.plan, start, scenario))
     }
 
     /// The labels of the sessions that began since the last call, if the plan asked for them.
@@ -201,12 +202,12 @@ impl Worker {
     /// Plays the session that is to start next; `None` if the plan has it not take place.
     fn play(&mut self, plan: &Plan) -> Option<Label> {
         let start = self.starts.pop_front()?;
-        let (scenario, days) = match Share::fate(plan, &self.agent, start, self.sessions) {
-            Fate::Ordinary => (None, 0.0),
-            Fate::Changed(scenario, days) => (Some(scenario), days),
+        let fate = Share::fate(plan, &self.agent, start, self.sessions);
+        let Session { mut label, events } = match fate {
+            Fate::Ordinary => self.changed(start, &[]),
+            Fate::Changed(scenario, days) => self.changed(start, &[(scenario, days)]),
             Fate::Absent => return None,
         };
-        let Session { mut label, events } = self.session(start, scenario, days);
         let end = events.last()?.time;
         if plan.cuts.iter().any(|cut| start < *cut && end >= *cut) {
             return None;
@@ -216,16 +217,31 @@ impl Worker {
         Some(label)
     }
 
-    fn session(&mut self, start: Timestamp, scenario: Option<Scenario>, days: f64) -> Session {
+    /// A session on demand: with what has set in by then and stays, and with a scenario.
+    fn session(&mut self, plan: &Plan, start: Timestamp, scenario: Option<Scenario>) -> Session {
+        let lasting = Share::lasting(plan, &self.agent, start);
+        let mut changes: Vec<_> = scenario.map(|scenario| (scenario, RAMP_DAYS)).into_iter().collect();
+        if let Some(lasting) = lasting {
+            // Moved targets are moved for whoever uses them; what else is honest was there before.
+            let at = if lasting.0 == Scenario::Migration { changes.len() } else { 0 };
+            changes.insert(at, lasting);
+        }
+        let mut session = self.changed(start, &changes);
+        session.label.scenario = scenario.map(|scenario| scenario.name().to_owned());
+        session
+    }
+
+    fn changed(&mut self, start: Timestamp, changes: &[(Scenario, f64)]) -> Session {
         let name = format!("{}-{:06}", self.agent.name(), self.sessions);
         self.sessions += 1;
         let mut draft = Draft::of(&mut self.agent, start, name, &mut self.behaviour);
-        if let Some(scenario) = scenario {
+        for (scenario, days) in changes {
             // Chance of its own: what else the agent does stays the same with or without the scenario.
-            let mut dice = Dice::new(mix(&[scenario as u64]), self.agent.own_key(self.sessions));
-            scenario.apply(&mut draft, &self.agent, days, &mut dice);
+            let mut dice = Dice::new(mix(&[*scenario as u64]), self.agent.own_key(self.sessions));
+            scenario.apply(&mut draft, &self.agent, *days, &mut dice);
         }
-        draft.finish(scenario)
+        let attack = changes.iter().find(|(scenario, _)| scenario.is_attack());
+        draft.finish(attack.or(changes.first()).map(|(scenario, _)| *scenario))
     }
 
     fn enqueue(&mut self, events: Vec<Event>) {

@@ -15,11 +15,11 @@ pub(super) const MONTH_END_DAYS: f64 = 3.0;
 
 pub(super) fn new_release(draft: &mut Draft, agent: &Agent) {
     let (revision, origin) = (agent.revision(1), agent.origin(1));
-    for Step { event, .. } in &mut draft.steps {
+    draft.change(|event| {
         event.revision = Some(revision.clone());
         event.source = Some(origin.clone());
         *event = grow(event.clone(), 1.15);
-    }
+    });
     // The new version looks once more at what it began with.
     if let (Some(first), Some(last)) = (draft.steps.first().cloned(), draft.steps.last()) {
         let time = last.event.time.saturating_add(Duration::from_millis(1500));

@@ -63,9 +63,14 @@ impl Share {
                 return Fate::Changed(share.scenario, 0.0);
             }
         }
+        Self::lasting(plan, agent, start).map_or(Fate::Ordinary, |(scenario, days)| Fate::Changed(scenario, days))
+    }
+
+    /// What has set in for an agent, and how many days ago.
+    pub(crate) fn lasting(plan: &Plan, agent: &Agent, now: Timestamp) -> Option<(Scenario, f64)> {
         let lasting = plan.shares.iter().filter(|share| share.scenario.reach() != Reach::Sessions);
-        let mut set_in = lasting.filter_map(|share| Some((share.scenario, share.days_since(plan, agent, start)?)));
-        set_in.next().map_or(Fate::Ordinary, |(scenario, days)| Fate::Changed(scenario, days))
+        let mut set_in = lasting.filter_map(|share| Some((share.scenario, share.days_since(plan, agent, now)?)));
+        set_in.next()
     }
 
     /// Whether the agent works through the weekend that this day (since the Unix epoch) belongs to.

@@ -147,8 +147,8 @@ pub struct Found {
     pub delay: Option<[f64; 2]>,
     /// The same in minutes from the first malicious event.
     pub minutes: Option<[f64; 2]>,
-    /// Median bytes out at the alarm, over those found.
-    pub leaked: Option<f64>,
+    /// Median bytes out at the alarm; everything where there was none.
+    pub leaked: f64,
     /// Median bytes that the whole attack takes.
     pub total: f64,
     /// Share in which each dimension said one in a thousand of a malicious event.
@@ -166,6 +166,8 @@ pub fn found(outcomes: &[Outcome]) -> Found {
         let values: Vec<f64> = hits.iter().map(|o| of(o)).collect();
         Some([quantile(&values, 0.5)?, quantile(&values, 0.95)?])
     };
+    let median =
+        |of: &dyn Fn(&Outcome) -> f64| quantile(&outcomes.iter().map(of).collect::<Vec<_>>(), 0.5).unwrap_or(0.0);
     Found {
         sessions: outcomes.len(),
         detected: share(&|o| o.delay.is_some()),
@@ -173,10 +175,10 @@ pub fn found(outcomes: &[Outcome]) -> Found {
         revoked: share(&|o| o.revoked),
         delay: both(&|o| o.delay.unwrap_or(0) as f64),
         minutes: both(&|o| o.seconds / 60.0),
-        leaked: both(&|o| o.leaked as f64).map(|[median, _]| median),
-        total: quantile(&outcomes.iter().map(|o| o.total as f64).collect::<Vec<_>>(), 0.5).unwrap_or(0.0),
+        leaked: median(&|o| o.leaked as f64),
+        total: median(&|o| o.total as f64),
         seen: Dimension::ALL.into_iter().map(|d| (d, share(&|o| o.seen.contains(&d)))).collect(),
-        evidence: quantile(&outcomes.iter().map(|o| o.evidence).collect::<Vec<_>>(), 0.5).unwrap_or(0.0),
+        evidence: median(&|o| o.evidence),
     }
 }
 

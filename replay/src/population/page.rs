@@ -131,7 +131,7 @@ fn attack_tables(measured: &Measured) -> String {
          {sessions} attacked sessions of each kind, each played against a copy of its own of the engine as it is at the end of\n\
          the first budget's run, so that no attack teaches another. Delay: median and 95th percentile over what is found,\n\
          in malicious events before the alarm and in minutes since the first one. Leaked: what tools returned and what was\n\
-         sent across the trust boundary up to the alarm, median over what is found, beside the median of whole attacks.\n\
+         sent across the trust boundary up to the alarm (all of it where none came), beside whole attacks; medians of all.\n\
          The floors see whole sessions at their end and alarm on the same share of honest sessions as the engine does.\n",
     );
     for (i, rate) in RATES.iter().enumerate() {
@@ -189,7 +189,7 @@ fn attack_row(attack: &Attack, at: usize) -> Option<Vec<String>> {
     };
     let mut row = vec![attack.scenario.name().to_owned(), percent(found.detected), mark, percent(found.at_first)];
     row.extend([percent(found.revoked), pair(found.delay, 0), pair(found.minutes, 1)]);
-    row.extend([found.leaked.map_or_else(|| "–".to_owned(), bytes), bytes(found.total)]);
+    row.extend([bytes(found.leaked), bytes(found.total)]);
     row.extend(attack.floors.get(at)?.iter().map(|share| percent(*share)));
     Some(row)
 }
