@@ -26,7 +26,7 @@ pub(crate) const TOOL_SLOTS: usize = 24;
 /// Slots for contexts and steps between tools (8 bytes each).
 pub(crate) const STEP_SLOTS: usize = 512;
 /// Remembered pairs of tool and target (4 bytes each).
-pub(crate) const TARGET_SLOTS: usize = 256;
+pub(crate) const TARGET_SLOTS: usize = 512;
 /// Remembered prefixes of targets (4 bytes each).
 pub(crate) const PREFIX_SLOTS: usize = 64;
 /// Calls after which counts are halved, so that `-ln P(new)` and with it the promise do not drift with age
@@ -82,18 +82,26 @@ pub(crate) struct Baseline {
 impl Baseline {
     /// Learns one step; what is new to this identity is told to its group.
     pub(crate) fn learn(&mut self, step: &Step, targets: &[TargetKeys], news: &mut GroupNews) {
+        let on_task = self.knows_task(step);
         let new_tool = self.learn_tool(step);
         if new_tool {
             news.tools.push(step.tool);
         }
         self.learn_steps(step, news);
         for keys in targets {
-            let new = self.targets.push(keys.pair(step.tool), TARGET_SLOTS);
+            let pair = keys.pair(step.tool);
+            let new_on_task = step.task == 0 || self.targets.push(mix(pair, step.task), TARGET_SLOTS) || !on_task;
+            let new = self.targets.push(pair, TARGET_SLOTS);
             let far = self.prefixes.push(keys.prefix, PREFIX_SLOTS);
             if let Some(tool) = self.tool_mut(step.tool) {
-                tool.novelty.push(new);
+                if on_task {
+                    tool.new_on_task.push(new_on_task);
+                }
+                if new_on_task {
+                    tool.novelty.push(new);
+                }
             }
-            news.targets.push(TargetNews { tool: step.tool, pair: keys.pair(step.tool), new, far });
+            news.targets.push(TargetNews { tool: step.tool, pair, on_task, new_on_task, new, far });
         }
         if let Some(tool) = self.tool_mut(step.tool) {
             if let Some(injected) = step.injected {
@@ -110,9 +118,11 @@ impl Baseline {
     }
 
     /// Whether the identity has used this tool on this target, or its peers have, or it knows the neighbourhood.
-    pub(crate) fn familiarity(&self, tool: u64, keys: TargetKeys, group: &GroupModel) -> Familiarity {
-        let pair = keys.pair(tool);
-        if self.targets.contains(pair) {
+    pub(crate) fn familiarity(&self, step: &Step, keys: TargetKeys, group: &GroupModel) -> Familiarity {
+        let pair = keys.pair(step.tool);
+        if step.task != 0 && self.targets.contains(mix(pair, step.task)) {
+            Familiarity::Usual
+        } else if self.targets.contains(pair) {
             Familiarity::Known
         } else if group.knows_target(pair) {
             Familiarity::KnownToPeers
@@ -123,9 +133,24 @@ impl Baseline {
         }
     }
 
-    /// Own novelty rate of a tool.
-    pub(crate) fn novelty(&self, tool: u64) -> NoveltyRate {
-        self.tool(tool).map(|t| t.novelty).unwrap_or_default()
+    /// Whether the step names a task that this identity has worked on before.
+    fn knows_task(&self, step: &Step) -> bool {
+        let [task, ..] = step.contexts();
+        task.is_some_and(|context| self.steps.count(context) > 0.0)
+    }
+
+    /// How probable it is that a target of the step's tool lies in none of the circles of [`Familiarity`], each given
+    /// that it lies in none of those before.
+    pub(crate) fn circle_rates(&self, step: &Step, group: &GroupModel) -> [f64; 4] {
+        let peers = group.novelty(step.tool);
+        let own = self.tool(step.tool).copied().unwrap_or_default();
+        let on_task = own.new_on_task.shrunk(peers.new_on_task.alone());
+        [
+            if self.knows_task(step) { on_task } else { 1.0 },
+            own.novelty.shrunk(peers.new.alone()),
+            peers.also_new.alone(),
+            peers.far.alone(),
+        ]
     }
 
     /// Own rate of targets out of tool results.

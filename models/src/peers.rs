@@ -3,6 +3,9 @@
 //! Counts are numbers of identities, not of calls, so one loud identity cannot make a tool normal for its peers
 //! (`model-notes`, section 3).
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine groups by declared workload only, so far"))]
+mod cluster;
+
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Step;
@@ -19,7 +22,9 @@ const TARGET_SLOTS: usize = 32_768;
 /// Novelty of one tool among peers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerNovelty {
-    /// How often a call meets a target new to the caller.
+    /// How often a call meets a target that the caller has not met on the task.
+    pub new_on_task: NoveltyRate,
+    /// How often such a target is new to the caller.
     pub new: NoveltyRate,
     /// How often such a target is new to all peers too.
     pub also_new: NoveltyRate,
@@ -41,7 +46,10 @@ pub(crate) struct TargetNews {
     pub tool: u64,
     /// Fingerprint of tool and target.
     pub pair: u64,
-    /// Whether the pair was new to the member, and whether its prefix was.
+    /// Whether a task was named, whether the pair was new on it (or no task was named) and to the member, and whether its
+    /// prefix was new to the member.
+    pub on_task: bool,
+    pub new_on_task: bool,
     pub new: bool,
     pub far: bool,
 }
@@ -96,7 +104,12 @@ impl GroupModel {
         }
         for target in &news.targets {
             let novelty = &mut self.by_tool.entry(target.tool).novelty;
-            novelty.new.push(target.new);
+            if target.on_task {
+                novelty.new_on_task.push(target.new_on_task);
+            }
+            if target.new_on_task {
+                novelty.new.push(target.new);
+            }
             if target.new {
                 novelty.also_new.push(self.targets.push(target.pair, 1.0, TARGET_SLOTS));
                 novelty.far.push(target.far);
@@ -149,6 +162,7 @@ impl GroupModel {
         self.steps.decay(factor);
         self.targets.decay(factor);
         self.by_tool.for_each(|tool| {
+            tool.novelty.new_on_task.decay(factor);
             tool.novelty.new.decay(factor);
             tool.novelty.also_new.decay(factor);
             tool.novelty.far.decay(factor);

@@ -77,11 +77,9 @@ impl Baseline {
         group: &GroupModel,
         seen: impl Fn(u64) -> bool,
     ) -> Option<TargetScore> {
-        let rates = group.novelty(step.tool);
-        let rate = self.novelty(step.tool).shrunk(rates.new.alone());
-        let (also_new, far) = (rates.also_new.alone(), rates.far.alone());
+        let rates = self.circle_rates(step, group);
         // The mid-p of two outcomes: a target out of a tool's result, or from elsewhere.
-        let injected = self.injected(step.tool).shrunk(rates.injected.alone());
+        let injected = self.injected(step.tool).shrunk(group.novelty(step.tool).injected.alone());
         let origin = match step.injected {
             Some(true) => -(injected / 2.0).ln(),
             Some(false) => -f64::midpoint(1.0, injected).ln(),
@@ -89,9 +87,9 @@ impl Baseline {
         };
         let scored = targets.iter().enumerate().map(|(index, keys)| {
             let familiarity =
-                if seen(keys.pair(step.tool)) { Familiarity::Known } else { self.familiarity(step.tool, *keys, group) };
-            let origin_nats = if familiarity == Familiarity::Known { 0.0 } else { origin };
-            TargetScore { nats: surprise(rate, also_new, far, familiarity), index, familiarity, origin_nats }
+                if seen(keys.pair(step.tool)) { Familiarity::Usual } else { self.familiarity(step, *keys, group) };
+            let origin_nats = if familiarity <= Familiarity::Known { 0.0 } else { origin };
+            TargetScore { nats: surprise(&rates, familiarity as usize), index, familiarity, origin_nats }
         });
         scored.max_by(|a, b| a.nats.total_cmp(&b.nats))
     }

@@ -20,7 +20,9 @@ pub(crate) struct ToolStats {
     pub count: f32,
     /// `ln(1 + bytes)` sent and received.
     pub bytes: [Moments; 2],
-    /// How often it meets a target new for it.
+    /// How often it meets a target that it has not met on the task.
+    pub new_on_task: NoveltyRate,
+    /// How often such a target is new for it on every task.
     pub novelty: NoveltyRate,
     /// How often its target came out of a tool's result, where events say.
     pub injected: NoveltyRate,
@@ -30,6 +32,7 @@ impl ToolStats {
     pub(super) fn decay(&mut self, factor: f64) {
         self.count *= factor as f32;
         self.bytes.iter_mut().for_each(|m| m.decay(factor));
+        self.new_on_task.decay(factor);
         self.novelty.decay(factor);
         self.injected.decay(factor);
     }

@@ -146,12 +146,13 @@ impl Explainer<'_> {
                 format!("`{name}` on `{target}`: new to this identity and its peers, though others near it are known")
             }
             Some(Familiarity::KnownToPeers) => format!("`{name}` on `{target}`: new to this identity, known to peers"),
+            Some(Familiarity::Known) => format!("`{name}` on `{target}`: known, but not on this task"),
             _ => format!("`{name}` on `{target}`: known"),
         };
-        let injected = self.step.injected == Some(true) && found.is_some_and(|t| t.familiarity != Familiarity::Known);
+        let injected = self.step.injected == Some(true) && found.is_some_and(|t| t.familiarity > Familiarity::Known);
         let actual = if injected { format!("{actual}; it came out of a tool's result") } else { actual };
-        let own = self.baseline.novelty(self.step.tool);
-        let rate = own.shrunk(self.group.novelty(self.step.tool).new.alone());
+        let [on_task, new, ..] = self.baseline.circle_rates(self.step, self.group);
+        let rate = on_task * new;
         let typical = format!("`{name}` meets a new target in {} of its calls", percent(rate));
         (actual, typical)
     }

@@ -47,27 +47,25 @@ impl NoveltyRate {
     }
 }
 
-/// Surprise in nats of the ordered outcome {known, known to peers, new but nearby, new}, each by its mid-p.
+/// Surprise in nats of an ordered outcome by its mid-p: how far down a list of circles, from the most familiar outwards,
+/// something has to be looked for.
 ///
 /// ```text
-/// known: -ln((1+r)/2)   known to peers: -ln(r (1+q)/2)   nearby: -ln(r q (1+s)/2)   new: -ln(r q s/2)
+/// found in circle l: -ln(r_0 .. r_(l-1) (1 + r_l)/2)      found in none: -ln(r_0 .. r_last / 2)
 /// ```
-/// `rate` = r, the probability that a trial meets something new here; `also_new` = q, that it is then new to peers too;
-/// `far` = s, that it is then under a prefix that is new as well. Mid-p values: Rubin-Delanchy, Heard, Lawson, JASA 114,
-/// 2019.
-pub fn surprise(rate: f64, also_new: f64, far: f64, outcome: Familiarity) -> f64 {
-    let p = match outcome {
-        Familiarity::Known => f64::midpoint(1.0, rate),
-        Familiarity::KnownToPeers => rate * f64::midpoint(1.0, also_new),
-        Familiarity::Nearby => rate * also_new * f64::midpoint(1.0, far),
-        Familiarity::New => rate * also_new * far / 2.0,
-    };
+/// `rates[l]` = `r_l` in 0..=1: the probability that what was in no circle before is not in circle `l` either; `outcome`
+/// is the circle it was found in, or `rates.len()` for none. Mid-p values: Rubin-Delanchy, Heard, Lawson, JASA 114, 2019.
+pub fn surprise(rates: &[f64], outcome: usize) -> f64 {
+    let reached: f64 = rates.iter().take(outcome).product();
+    let p = reached * rates.get(outcome).map_or(0.5, |rate| f64::midpoint(1.0, *rate));
     -p.max(1e-12).ln()
 }
 
 /// How familiar something is, most familiar first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Familiarity {
+    /// This identity has met it on this task.
+    Usual,
     /// This identity has met it.
     Known,
     /// Its peers have.
@@ -89,21 +87,20 @@ mod tests {
         let own = NoveltyRate { new: 0.0, n: 6.0 };
         let (r_g, r) = (peers.alone(), own.shrunk(peers.alone()));
         assert!((r_g - 0.175).abs() < 1e-9 && (r - 0.07).abs() < 1e-9);
-        let oracle =
-            [(Familiarity::Known, 0.625_489), (Familiarity::KnownToPeers, 2.946_942), (Familiarity::New, 4.045_554)];
-        for (outcome, want) in oracle {
-            assert!((surprise(r, 0.5, 1.0, outcome) - want).abs() < 1e-6, "{outcome:?}");
+        for (outcome, want) in [(0, 0.625_489), (1, 2.946_942), (2, 4.045_554)] {
+            assert!((surprise(&[r, 0.5], outcome) - want).abs() < 1e-6, "{outcome}");
+            // A circle that nothing is ever found in changes nothing further out.
+            assert!((surprise(&[1.0, r, 0.5], outcome + 1) - want).abs() < 1e-6, "{outcome}");
         }
     }
 
     #[test]
     fn mid_p_values_average_to_one_half() {
-        let (r, q, s) = (0.07, 0.3, 0.4);
-        let p = |outcome| (-surprise(r, q, s, outcome)).exp();
-        let mean = (1.0 - r) * p(Familiarity::Known)
-            + r * (1.0 - q) * p(Familiarity::KnownToPeers)
-            + r * q * (1.0 - s) * p(Familiarity::Nearby)
-            + r * q * s * p(Familiarity::New);
+        let rates = [0.4, 0.07, 0.3];
+        let [r, q, s] = rates;
+        let p = |outcome| (-surprise(&rates, outcome)).exp();
+        let mean =
+            (1.0 - r) * p(0) + r * (1.0 - q) * p(1) + r * q * (1.0 - s) * p(2) + r * q * s * p(3);
         assert!((mean - 0.5).abs() < 1e-12, "{mean}");
     }
 }
