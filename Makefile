@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench quality clean-data
+.PHONY: help demo test check bench quality population clean-data
 
 # Which toolchain and which target directory; every recipe that runs cargo starts with it.
 ENV := . scripts/env.sh
@@ -40,6 +40,12 @@ bench: ## Time the hot paths of the engine and the readers
 quality: ## Measure detection on recorded agents and public benchmarks (ARGS="--out docs/quality.md")
 	@scripts/setup.sh
 	@$(ENV); scripts/quality.sh $(ARGS)
+
+# Some minutes: five runs of 60 days, then thousands of attacked sessions, each against an engine of its own.
+population: ## Measure false alarms and attacks on a generated population (writes docs/population.md)
+	@scripts/setup.sh
+	$(ENV); cargo build --quiet --workspace --bins
+	$(ENV); "$$CARGO_TARGET_DIR/debug/driftwatch-replay" population --agents 300 --days 60 --attacked 300 --ramped 30 --out docs/population.md $(ARGS)
 
 clean-data: ## Remove what demos and quality runs have left; what is built or fetched stays
 	@$(ENV); rm -rf "$$DRIFTWATCH_CACHE/demo" "$$DRIFTWATCH_CACHE/quality"

@@ -27,7 +27,7 @@ struct Shape {
     why: &'static str,
 }
 
-/// A small fast stream of numbers (SplitMix64), so that making events costs little beside handling them.
+/// A small fast stream of numbers (`SplitMix64`), so that making events costs little beside handling them.
 struct Dice(u64);
 
 impl Dice {

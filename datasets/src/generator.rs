@@ -4,6 +4,18 @@
 //! moves log-normal volumes, works on its own pool of targets with a novelty rate per tool, keeps office hours, nights or
 //! the whole clock, and drifts: it takes up a tool, meets new targets, grows or shrinks, and gets a new release now and
 //! then. The same seed gives the same bytes on every run and machine, and one agent's chance never touches another's.
+//! Only the sessions that run at the moment are held, so a population of any length fits in memory.
+//!
+//! What makes it hard to tell attacks from honest work:
+//! - **One number per session** says how busy it is: a busy session has more calls, more new targets and more bytes.
+//! - **Styles**: every agent has two or three (usual, brief, for six in ten a thorough one), with other lengths and volumes.
+//! - **Far tails**: three calls in a thousand are larger by a Pareto factor (at least 2, shape 1.3).
+//! - **Lists**: in about three of a thousand sessions, more for some agents, one step is done 8 to 30 times in a row.
+//! - **Bursts**: one start in fifty brings two to six more sessions within minutes; roles and agents have busy days.
+//! - **Clocks**: an agent is up to two hours later than its role.
+//! - **Honest new sources**: in 1.5 % of nights a workload is scheduled anew, to another pod and address, without a release.
+//! - **Tokens**: a new one each session, or one for up to 8 or 24 hours over several sessions; renewed when it ends.
+//! - **Delegation**: some runs are started by another agent, most of the same role's are not.
 //!
 //! ```
 //! use datasets::generator::{Population, PopulationConfig};
@@ -23,6 +35,7 @@
 
 mod agent;
 mod dice;
+mod habit;
 mod rhythm;
 mod role;
 mod session;
@@ -40,10 +53,11 @@ pub use stream::{EventStream, Plan};
 pub use tool::{TargetForm, Tool};
 
 pub(crate) use dice::{mix, mixed_unit};
+pub(crate) use rhythm::{NANOS_PER_DAY, weekday};
 pub(crate) use role::ROLLED_OUT;
 pub(crate) use session::{Draft, Step, pause};
 
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 
 /// What a population is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,7 +180,7 @@ impl Population {
         let name = format!("{}-x{:010x}", agent.name(), dice.bits() >> 24);
         let mut draft = Draft::of(&mut agent, start, name, dice);
         if let Some(scenario) = scenario {
-            scenario.apply(&mut draft, &agent, dice);
+            scenario.apply(&mut draft, &agent, scenario::RAMP_DAYS, dice);
         }
         Some(draft.finish(scenario))
     }

@@ -6,15 +6,23 @@
 
 mod attack;
 mod benign;
+mod campaign;
+mod misuse;
+mod share;
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use models::event::Timestamp;
+pub use campaign::grow;
+pub use share::Share;
 
-use crate::generator::{Agent, Dice, Draft, Plan, mixed_unit};
+pub(crate) use share::Fate;
 
-/// A named change to a session.
+use crate::generator::{Agent, Dice, Draft};
+
+/// Days over which a ramp grows.
+pub const RAMP_DAYS: f64 = 30.0;
+
+/// A named change to a session. What each models, how it is made and which dimension should see it: `docs/scenarios.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scenario {
     /// The agent's token is used from elsewhere: another address, region and client read in a burst while the agent itself
@@ -31,26 +39,100 @@ pub enum Scenario {
     ToolMisuse,
     /// The agent's own tools at machine speed and in no order that any of its tasks has.
     ChainScramble,
+    /// Sixty calls on targets that were never used, with the agent's own tools in the order of its task.
+    TargetFanOut,
+    /// Sixty calls with the agent's own tools and targets that move twenty times the usual bytes.
+    ExfiltrationX20,
+    /// Sixty ordinary calls with the agent's token from a source never seen, while the agent uses the token at home.
+    KnownCredentialElsewhere,
+    /// Sixty calls, three of ten with tools of other roles, none denied.
+    NewTools,
+    /// Everything at once: another source, new targets, new tools, twenty times the bytes, at machine speed.
+    Takeover,
+    /// Reads of ordinary size until the session has moved 1.2 times what it would have.
+    SlowExfiltrationX1_2,
+    /// Reads of ordinary size until the session has moved twice what it would have.
+    SlowExfiltrationX2,
+    /// Reads of ordinary size until the session has moved three times what it would have.
+    SlowExfiltrationX3,
+    /// All sessions of an agent move 0.5 % more bytes every day, for 30 days.
+    Ramp0_5,
+    /// All sessions of an agent move 1 % more bytes every day, for 30 days.
+    Ramp1,
+    /// All sessions of an agent move 2 % more bytes every day, for 30 days.
+    Ramp2,
+    /// All sessions of an agent move 5 % more bytes every day, for 30 days.
+    Ramp5,
+    /// A run that another agent started uses that authority on targets and scopes which neither of the two ever had.
+    DelegationReach,
+    /// The token is used an hour and more after it ended, with ordinary calls.
+    UseAfterTask,
+    /// Restricted data is read, then something of ordinary size is sent to an external target.
+    SensitiveFlow,
+    /// An ordinary session at an hour at which the agent never works.
+    OffHours,
     /// Benign: a declared new release with a little more traffic and one more check at the end of a task.
     NewRelease,
     /// Benign: every agent of a role gets the same new tool at the same time.
     ToolRollout,
     /// Benign: for three days there is more than twice as much to do in each session, and more in each call.
     MonthEnd,
+    /// Benign: on one day all targets of one tool get a new prefix, for a whole role.
+    Migration,
+    /// Benign: an agent that keeps office hours works through one weekend.
+    OnCallWeekend,
+    /// Benign: identities of a tenant that was not there before.
+    NewTenant,
+    /// Benign: identities that were not there before, beside their peers.
+    NewIdentity,
+    /// Benign: nothing is changed. A session put in the way attacks are put in, which must stay quiet.
+    Control,
+}
+
+/// Which sessions a scenario takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// This share of the sessions, each on its own.
+    Sessions,
+    /// This share of the agents, from one moment on.
+    Agents,
+    /// This share of the roles, all agents at one moment.
+    Roles,
 }
 
 impl Scenario {
     /// Every scenario, attacks first.
-    pub const ALL: [Scenario; 9] = [
+    pub const ALL: [Scenario; 30] = [
         Scenario::StolenCredential,
         Scenario::PromptInjection,
         Scenario::Exfiltration,
         Scenario::SlowExfiltration,
         Scenario::ToolMisuse,
         Scenario::ChainScramble,
+        Scenario::TargetFanOut,
+        Scenario::ExfiltrationX20,
+        Scenario::KnownCredentialElsewhere,
+        Scenario::NewTools,
+        Scenario::Takeover,
+        Scenario::SlowExfiltrationX1_2,
+        Scenario::SlowExfiltrationX2,
+        Scenario::SlowExfiltrationX3,
+        Scenario::Ramp0_5,
+        Scenario::Ramp1,
+        Scenario::Ramp2,
+        Scenario::Ramp5,
+        Scenario::DelegationReach,
+        Scenario::UseAfterTask,
+        Scenario::SensitiveFlow,
+        Scenario::OffHours,
         Scenario::NewRelease,
         Scenario::ToolRollout,
         Scenario::MonthEnd,
+        Scenario::Migration,
+        Scenario::OnCallWeekend,
+        Scenario::NewTenant,
+        Scenario::NewIdentity,
+        Scenario::Control,
     ];
 
     /// The stable name.
@@ -62,19 +144,71 @@ impl Scenario {
             Scenario::SlowExfiltration => "slow_exfiltration",
             Scenario::ToolMisuse => "tool_misuse",
             Scenario::ChainScramble => "chain_scramble",
+            Scenario::TargetFanOut => "target_fan_out",
+            Scenario::ExfiltrationX20 => "exfiltration_x20",
+            Scenario::KnownCredentialElsewhere => "known_credential_elsewhere",
+            Scenario::NewTools => "new_tools",
+            Scenario::Takeover => "takeover",
+            Scenario::SlowExfiltrationX1_2 => "slow_exfiltration_x1_2",
+            Scenario::SlowExfiltrationX2 => "slow_exfiltration_x2",
+            Scenario::SlowExfiltrationX3 => "slow_exfiltration_x3",
+            Scenario::Ramp0_5 => "ramp_0_5",
+            Scenario::Ramp1 => "ramp_1",
+            Scenario::Ramp2 => "ramp_2",
+            Scenario::Ramp5 => "ramp_5",
+            Scenario::DelegationReach => "delegation_reach",
+            Scenario::UseAfterTask => "use_after_task",
+            Scenario::SensitiveFlow => "sensitive_flow",
+            Scenario::OffHours => "off_hours",
             Scenario::NewRelease => "new_release",
             Scenario::ToolRollout => "tool_rollout",
             Scenario::MonthEnd => "month_end",
+            Scenario::Migration => "migration",
+            Scenario::OnCallWeekend => "on_call_weekend",
+            Scenario::NewTenant => "new_tenant",
+            Scenario::NewIdentity => "new_identity",
+            Scenario::Control => "control",
         }
     }
 
     /// Whether it is to be found; otherwise an alert on it is a false alarm.
     pub fn is_attack(self) -> bool {
-        !matches!(self, Scenario::NewRelease | Scenario::ToolRollout | Scenario::MonthEnd)
+        !matches!(
+            self,
+            Scenario::NewRelease
+                | Scenario::ToolRollout
+                | Scenario::MonthEnd
+                | Scenario::Migration
+                | Scenario::OnCallWeekend
+                | Scenario::NewTenant
+                | Scenario::NewIdentity
+                | Scenario::Control
+        )
     }
 
-    /// Changes a session of `agent`.
-    pub(crate) fn apply(self, draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
+    /// How much a ramp grows in a day: 0.02 for 2 %. `None` if it is no ramp.
+    pub fn daily_growth(self) -> Option<f64> {
+        match self {
+            Scenario::Ramp0_5 => Some(0.005),
+            Scenario::Ramp1 => Some(0.01),
+            Scenario::Ramp2 => Some(0.02),
+            Scenario::Ramp5 => Some(0.05),
+            _ => None,
+        }
+    }
+
+    /// Which sessions it takes.
+    pub fn reach(self) -> Reach {
+        match self {
+            Scenario::ToolRollout | Scenario::Migration => Reach::Roles,
+            Scenario::Control => Reach::Sessions,
+            _ if self.is_attack() && self.daily_growth().is_none() => Reach::Sessions,
+            _ => Reach::Agents,
+        }
+    }
+
+    /// Changes a session of `agent`; `days` is how long ago the scenario set in, which only ramps ask for.
+    pub(crate) fn apply(self, draft: &mut Draft, agent: &Agent, days: f64, dice: &mut Dice) {
         match self {
             Scenario::StolenCredential => attack::stolen_credential(draft, agent, dice),
             Scenario::PromptInjection => attack::prompt_injection(draft, agent, dice),
@@ -82,9 +216,28 @@ impl Scenario {
             Scenario::SlowExfiltration => attack::slow_exfiltration(draft, agent, dice),
             Scenario::ToolMisuse => attack::tool_misuse(draft, agent, dice),
             Scenario::ChainScramble => attack::chain_scramble(draft, agent, dice),
+            Scenario::TargetFanOut => campaign::target_fan_out(draft, agent, dice),
+            Scenario::ExfiltrationX20 => campaign::exfiltration_x20(draft, agent, dice),
+            Scenario::KnownCredentialElsewhere => campaign::known_credential_elsewhere(draft, agent, dice),
+            Scenario::NewTools => campaign::new_tools(draft, agent, dice),
+            Scenario::Takeover => campaign::takeover(draft, agent, dice),
+            Scenario::SlowExfiltrationX1_2 => misuse::read_until(1.2, draft, agent, dice),
+            Scenario::SlowExfiltrationX2 => misuse::read_until(2.0, draft, agent, dice),
+            Scenario::SlowExfiltrationX3 => misuse::read_until(3.0, draft, agent, dice),
+            Scenario::Ramp0_5 | Scenario::Ramp1 | Scenario::Ramp2 | Scenario::Ramp5 => {
+                campaign::ramp(draft, self.daily_growth().unwrap_or(0.0), days);
+            }
+            Scenario::DelegationReach => misuse::delegation_reach(draft, agent, dice),
+            Scenario::UseAfterTask => misuse::use_after_task(draft, agent, dice),
+            Scenario::SensitiveFlow => misuse::sensitive_flow(draft, agent, dice),
+            Scenario::OffHours => misuse::off_hours(draft, agent),
             Scenario::NewRelease => benign::new_release(draft, agent),
             Scenario::ToolRollout => benign::tool_rollout(draft, dice),
             Scenario::MonthEnd => benign::month_end(draft, dice),
+            Scenario::Migration => benign::migration(draft, agent),
+            Scenario::OnCallWeekend => benign::on_call_weekend(draft),
+            Scenario::NewTenant => benign::new_tenant(draft),
+            Scenario::NewIdentity | Scenario::Control => {}
         }
     }
 }
@@ -110,66 +263,6 @@ impl FromStr for Scenario {
     fn from_str(name: &str) -> Result<Self, ScenarioError> {
         let found = Scenario::ALL.into_iter().find(|scenario| scenario.name() == name);
         found.ok_or_else(|| ScenarioError::Unknown(name.to_owned()))
-    }
-}
-
-/// How much of a scenario: an attack takes this share of the sessions, a benign one this share of the agents.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Share {
-    /// What.
-    pub scenario: Scenario,
-    /// How much, from 0 to 1.
-    pub share: f64,
-}
-
-impl FromStr for Share {
-    type Err = ScenarioError;
-
-    fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let wrong = || ScenarioError::Share(text.to_owned());
-        let (name, share) = text.split_once('=').ok_or_else(wrong)?;
-        let share: f64 = share.parse().map_err(|_| wrong())?;
-        if !(0.0..=1.0).contains(&share) {
-            return Err(wrong());
-        }
-        Ok(Self { scenario: name.parse()?, share })
-    }
-}
-
-impl Share {
-    /// What an agent's session with this number is to become. Depends on nothing but its arguments.
-    pub(crate) fn choose(plan: &Plan, agent: &Agent, start: Timestamp, session: u64) -> Option<Scenario> {
-        if start < plan.from {
-            return None;
-        }
-        let mut left = mixed_unit(&[agent.own_key(0xa77ac), session]);
-        for share in plan.shares.iter().filter(|share| share.scenario.is_attack()) {
-            left -= share.share;
-            if left < 0.0 {
-                return Some(share.scenario);
-            }
-        }
-        let benign = plan.shares.iter().filter(|share| !share.scenario.is_attack());
-        benign.filter(|share| share.has_set_in(plan, agent, start)).map(|share| share.scenario).next()
-    }
-
-    /// Benign scenarios set in at one time per agent (a roll-out: per role) and stay; a month's end passes.
-    fn has_set_in(&self, plan: &Plan, agent: &Agent, start: Timestamp) -> bool {
-        let part = 0xbe000 + self.scenario as u64;
-        let key = match self.scenario {
-            Scenario::ToolRollout => agent.role_key(part),
-            _ => agent.own_key(part),
-        };
-        if mixed_unit(&[key]) >= self.share {
-            return false;
-        }
-        // Within the first half, so that there is something to see.
-        let span = plan.until.as_nanos().saturating_sub(plan.from.as_nanos()).max(0);
-        // The end of a month is the same for everybody.
-        let when = if self.scenario == Scenario::MonthEnd { 0.2 } else { 0.5 * mixed_unit(&[key, 1]) };
-        let onset = plan.from.saturating_add(Duration::from_nanos((span as f64 * when) as u64));
-        let passed = self.scenario == Scenario::MonthEnd && start >= onset.saturating_add(benign::MONTH_END);
-        start >= onset && !passed
     }
 }
 

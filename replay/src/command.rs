@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use models::config::CheckedConfig;
 
-use crate::args::{Command, FailOn, QualityArgs, RunArgs};
+use crate::args::{Command, FailOn, PopulationArgs, QualityArgs, RunArgs};
 use crate::quality::{Method, Quality};
 use crate::summary::Summary;
-use crate::{config, run, suite};
+use crate::{config, population, run, suite};
 
 /// Runs a command. The exit status is 0 when it is done and 1 when it found what it was asked to fail on.
 ///
@@ -20,6 +20,7 @@ pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => replay(args),
         Command::Quality(args) => quality(args),
+        Command::Population(args) => population(args),
     }
 }
 
@@ -111,6 +112,27 @@ fn quality(args: QualityArgs) -> anyhow::Result<ExitCode> {
     } else {
         out.write_all(page.as_bytes())?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn population(args: PopulationArgs) -> anyhow::Result<ExitCode> {
+    let size = population::world::Size {
+        seed: args.seed,
+        agents: args.agents,
+        days: args.days,
+        sessions_per_day: args.sessions_per_day,
+    };
+    let measured = population::measure(&population::Options {
+        size,
+        budgets: args.budgets,
+        attacked: args.attacked,
+        ramped: args.ramped,
+        threads: args.threads.unwrap_or_else(processors),
+        progress: true,
+    })?;
+    let written = std::fs::write(&args.out, population::page::page(&measured));
+    written.with_context(|| format!("cannot write `{}`; check that its folder is there", args.out.display()))?;
+    writeln!(io::stdout(), "written to {}", args.out.display())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The crate is a driver of [`models::engine::Engine::handle`] and nothing else scores here: [`trace`] turns files into
 //! one stream in order of event time, [`drive`] hands it to the engine, [`run`] writes what comes out, [`quality`]
-//! compares it with labels, [`benchmark`] follows the protocols of public data, and [`suite`] measures whole collections of
-//! both. There is no network client in here.
+//! compares it with labels, [`benchmark`] follows the protocols of public data, [`suite`] measures whole collections of
+//! both, and [`population`] needs no files and measures a generated fleet. There is no network client in here.
 
 pub mod args;
 pub mod benchmark;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod drive;
 pub mod floor;
 pub mod label;
+pub mod population;
 pub mod quality;
 pub mod report;
 pub mod run;

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use datasets::generator::{EventStream, Plan, Population, PopulationConfig, ROLES};
 use datasets::reader::labels::Label;
-use datasets::scenario::{Scenario, Share};
+use datasets::scenario::{Reach, Scenario, Share};
 use datasets::writer::LineWriter;
 use indicatif::ProgressBar;
 use models::event::Timestamp;
@@ -56,7 +56,7 @@ pub(crate) struct Args {
     /// Take only this role; may be repeated
     #[arg(long = "role", value_name = "NAME")]
     roles: Vec<String>,
-    /// Share of the test sessions (of a benign scenario: of the agents) that get a scenario; may be repeated
+    /// Share of the test sessions that get a scenario (of a benign one or a ramp: of the agents or roles); may be repeated
     #[arg(long = "attack", visible_alias = "scenario", value_name = "NAME=SHARE")]
     shares: Vec<Share>,
     /// How to pack the files
@@ -107,7 +107,7 @@ struct Run {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     ensure!(args.days <= 36_500 && args.test_days <= 36_500, "at most 36500 days can be made; choose fewer");
-    let total: f64 = args.shares.iter().filter(|s| s.scenario.is_attack()).map(|s| s.share).sum();
+    let total: f64 = args.shares.iter().filter(|s| s.scenario.reach() == Reach::Sessions).map(|s| s.share).sum();
     ensure!(total <= 1.0, "the shares of the attacks add up to {total}; at most 1 is possible");
     let population = Population::new(PopulationConfig {
         seed: args.seed,

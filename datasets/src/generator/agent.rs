@@ -1,14 +1,18 @@
 //! One agent: who it is, its habits, and how they drift.
 
-use models::event::{Origin, Revision};
+use models::event::{Credential, Origin, Revision, Timestamp};
 
 use super::PopulationConfig;
-use super::dice::{Dice, mix};
+use super::dice::{Dice, mix, mixed_unit};
+use super::habit::{Mood, Style, Tokens};
 use super::role::Role;
 use super::tool::Tool;
 
 /// Days between the releases of a role, on average.
 const DAYS_BETWEEN_RELEASES: u64 = 14;
+
+/// How likely an agent's workload is scheduled anew in a night: another pod and address without a release.
+const RESCHEDULED: f64 = 0.015;
 
 /// An agent of a population.
 #[derive(Debug, Clone)]
@@ -21,12 +25,20 @@ pub struct Agent {
     /// Stateless chance of this agent, and of its role.
     pub(super) key: u64,
     role_key: u64,
-    pub(super) sessions_per_day: f64,
+    sessions_per_day: f64,
+    /// By how many hours it is later than its role.
+    pub(super) shift: u64,
     /// Places of tools, the most liked first.
     preference: Vec<usize>,
     tools: Vec<ToolHabit>,
     pub(super) chain: Chain,
+    styles: Vec<Style>,
+    /// Share of its sessions in which it goes through a whole list with one tool.
+    pub(super) bulk: f64,
+    tokens: Tokens,
     releases: u32,
+    /// How often its workload was scheduled anew.
+    moves: u32,
     /// The second half of the fleet gets a release a day later.
     release_due: bool,
 }
@@ -81,6 +93,7 @@ impl Agent {
             key,
             role_key,
             sessions_per_day: config.sessions_per_day * role.busy * dice.log_normal(1.0, 0.3),
+            shift: dice.below(3),
             preference,
             tools,
             chain: Chain {
@@ -89,7 +102,11 @@ impl Agent {
                 aside: 0.02 + 0.05 * dice.unit(),
                 pace: dice.log_normal(1.0, 0.2),
             },
+            styles: Style::some(&mut dice),
+            bulk: dice.log_normal(0.003, 0.7),
+            tokens: Tokens::new(&mut dice),
             releases: 0,
+            moves: 0,
             release_due: false,
         }
     }
@@ -135,9 +152,38 @@ impl Agent {
         self.tools.get(place).map_or(1.0, |habit| habit.volume)
     }
 
-    /// A target of a tool: mostly a well-known one, with the tool's novelty rate one never used before.
-    pub(super) fn target(&mut self, place: usize, dice: &mut Dice) -> Option<String> {
-        let novelty = self.role.tools.get(place)?.novelty;
+    /// Sessions to expect on a day: roles and agents have busy and quiet ones.
+    pub(super) fn sessions_on(&self, day: i64) -> f64 {
+        let day = day.cast_unsigned();
+        let of_role = 0.75 + 0.5 * mixed_unit(&[self.role_key, 0xda7, day]);
+        let own = 0.7 + 0.6 * mixed_unit(&[self.key, 0xda7, day]);
+        self.sessions_per_day * of_role * own
+    }
+
+    /// How a session goes: one of its styles, and how much there is to do.
+    pub(super) fn mood(&self, dice: &mut Dice) -> Mood {
+        Mood::of(&self.styles, dice)
+    }
+
+    /// The token of a session that starts now, by its habit a new one or one it still holds.
+    pub(super) fn token(&mut self, now: Timestamp, dice: &mut Dice) -> Credential {
+        let scopes = || {
+            let mut scopes: Vec<Box<str>> = self.known_tools().map(|(_, tool)| tool.scope.into()).collect();
+            scopes.sort_unstable();
+            scopes.dedup();
+            scopes
+        };
+        if let Some(held) = self.tokens.held(now) {
+            return held;
+        }
+        let fresh = self.tokens.issue(now, scopes(), &self.trust_domain, dice);
+        self.tokens.keep(fresh.clone());
+        fresh
+    }
+
+    /// A target of a tool: mostly a well-known one, with the tool's novelty rate times `eager` one never used before.
+    pub(super) fn target(&mut self, place: usize, eager: f64, dice: &mut Dice) -> Option<String> {
+        let novelty = (self.role.tools.get(place)?.novelty * eager).min(0.98);
         if !dice.chance(novelty) {
             return self.known_target(place, dice);
         }
@@ -176,6 +222,7 @@ impl Agent {
             self.chain.aside = (self.chain.aside * dice.log_normal(1.0, 0.1)).min(0.12);
         }
         self.release_due = released && !early;
+        self.moves += u32::from(dice.chance(RESCHEDULED));
     }
 
     /// What it is made of after `ahead` more releases.
@@ -192,12 +239,13 @@ impl Agent {
         }
     }
 
-    /// Where it runs; a release moves it to another workload.
+    /// Where it runs; a release moves it to another workload, being scheduled anew to another address as well.
     pub(crate) fn origin(&self, ahead: u32) -> Origin {
         let release = u64::from(self.releases + ahead);
-        let pod = self.own_key(0x2000 + release);
+        let pod = self.own_key(0x2000 + release + (u64::from(self.moves) << 32));
+        let host = self.number + 97 * self.moves;
         Origin {
-            ip: Some(format!("10.{}.{}.{}", self.role_key(1) % 200, self.number / 250, self.number % 250 + 1).into()),
+            ip: Some(format!("10.{}.{}.{}", self.role_key(1) % 200, host / 250 % 256, host % 250 + 1).into()),
             workload: Some(format!("{}-{:05x}", self.name, pod & 0xf_ffff).into()),
             region: Some("eu-west-1".into()),
             user_agent: Some(format!("acme-agents/2.{release}").into()),

@@ -63,6 +63,12 @@ impl Dice {
         median * libm::exp(sigma * self.normal())
     }
 
+    /// Pareto: at least `least`, above `x` with a probability of `(least / x)^shape`; cut off at 1 000 times `least`.
+    pub fn pareto(&mut self, least: f64, shape: f64) -> f64 {
+        let tail = 1.0 - self.unit();
+        least * libm::exp(-libm::log(tail) / shape).min(1000.0)
+    }
+
     /// Poisson (Knuth's product method, in pieces of mean 16 so that `exp` never underflows).
     pub fn poisson(&mut self, mean: f64) -> u64 {
         let (mut left, mut count) = (mean, 0);
@@ -139,6 +145,8 @@ mod tests {
         let squares: Vec<f64> = normals.iter().map(|x| x * x).collect();
         // Standard errors are 0.007 and 0.01.
         assert!(mean(&normals).abs() < 0.03 && (mean(&squares) - 1.0).abs() < 0.05);
+        let above = (0..n).filter(|_| dice.pareto(2.0, 1.5) > 8.0).count();
+        assert!((above as f64 / f64::from(n) - 0.125).abs() < 0.01, "{above}");
         let counts: Vec<f64> = (0..n).map(|_| dice.poisson(40.0) as f64).collect();
         assert!((mean(&counts) - 40.0).abs() < 0.2, "{}", mean(&counts));
         let firsts = (0..n).filter(|_| dice.zipf(3) == Some(0)).count();

@@ -7,6 +7,12 @@ use super::dice::Dice;
 pub(crate) const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 const MILLIS_PER_HOUR: u64 = 3_600_000;
 
+/// The day of the week of a day since the Unix epoch; Monday is 0.
+pub(crate) fn weekday(day: i64) -> i64 {
+    // 1970-01-01 was a Thursday.
+    (day + 3).rem_euclid(7)
+}
+
 /// A daily and weekly rhythm, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rhythm {
@@ -48,15 +54,23 @@ impl Rhythm {
         }
     }
 
-    /// The starts of the sessions of one day (days since the Unix epoch), in order, to the millisecond.
-    pub(crate) fn starts(self, day: i64, sessions: f64, dice: &mut Dice) -> Vec<Timestamp> {
-        // 1970-01-01 was a Thursday.
-        let weekday = (day + 3).rem_euclid(7);
-        let count = dice.poisson(sessions * self.weekday(weekday));
+    /// An hour at which it is at rest, if it has one: nights for offices, the early afternoon for batches.
+    pub(crate) fn off_hour(self) -> i64 {
+        match self {
+            Rhythm::OfficeHours | Rhythm::RoundTheClock => 3,
+            Rhythm::NightlyBatch => 14,
+        }
+    }
+
+    /// The starts of the sessions of one day (days since the Unix epoch), in order, to the millisecond. `shift` is by how many
+    /// hours the agent is later than its role.
+    pub(crate) fn starts(self, day: i64, sessions: f64, shift: u64, dice: &mut Dice) -> Vec<Timestamp> {
+        let count = dice.poisson(sessions * self.weekday(weekday(day)));
         let hours = self.hours();
         let mut starts: Vec<Timestamp> = (0..count)
             .map(|_| {
-                let millis = dice.weighted(&hours) as u64 * MILLIS_PER_HOUR + dice.below(MILLIS_PER_HOUR);
+                let hour = (dice.weighted(&hours) as u64 + shift) % 24;
+                let millis = hour * MILLIS_PER_HOUR + dice.below(MILLIS_PER_HOUR);
                 Timestamp::from_nanos(
                     day.saturating_mul(NANOS_PER_DAY).saturating_add(millis.cast_signed() * 1_000_000),
                 )
@@ -77,10 +91,10 @@ mod tests {
         let (monday, sunday) = (20_514, 20_520);
         assert_eq!(Timestamp::from_nanos(monday * NANOS_PER_DAY).to_string(), "2026-03-02T00:00:00Z");
         let mut dice = Dice::new(3, 3);
-        let busy = Rhythm::OfficeHours.starts(monday, 200.0, &mut dice).len();
-        let empty = Rhythm::OfficeHours.starts(sunday, 200.0, &mut dice).len();
+        let busy = Rhythm::OfficeHours.starts(monday, 200.0, 0, &mut dice).len();
+        let empty = Rhythm::OfficeHours.starts(sunday, 200.0, 0, &mut dice).len();
         assert!(busy > 150 && empty < 15, "{busy} and {empty}");
-        let night = Rhythm::NightlyBatch.starts(monday, 50.0, &mut dice);
+        let night = Rhythm::NightlyBatch.starts(monday, 50.0, 0, &mut dice);
         let hours = night.iter().map(|t| t.as_seconds().rem_euclid(86_400) / 3600);
         assert!(hours.clone().all(|h| (1..4).contains(&h)), "{:?}", hours.collect::<Vec<_>>());
         assert!(night.is_sorted());

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use models::event::{
-    ActionOutcome, Approval, Credential, DEFAULT_TENANT, Event, Parent, Sensitivity, TargetOrigin, Timestamp,
-};
+use models::event::{ActionOutcome, Approval, DEFAULT_TENANT, Event, Parent, Sensitivity, TargetOrigin, Timestamp};
 
 use super::agent::Agent;
 use super::dice::Dice;
+use super::habit::Mood;
+use super::role::Task;
 use super::tool::Tool;
 use crate::reader::labels::Label;
 use crate::scenario::Scenario;
 
 /// Longest chain: bounds a session whatever the dice say.
 const MAX_STEPS: usize = 60;
-const TOKEN_LIFE: Duration = Duration::from_hours(1);
+/// One call in so many is far larger than its like, with no upper end to speak of.
+const FAR_TAIL: f64 = 0.003;
 
 /// A whole session and its ground truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,42 +47,104 @@ impl Draft {
         let role = agent.role();
         let task = dice.zipf(role.tasks.len()).and_then(|rank| role.tasks.get(rank));
         let (task, path) = task.map_or(("idle", &[][..]), |task| (task.name, task.path));
+        let mood = agent.mood(dice);
         let mut draft =
             Self { steps: Vec::with_capacity(path.len() + 4), frame: frame(agent, start, name, task, dice) };
+        let bulk = if dice.chance(agent.bulk) { dice.below(path.len() as u64) as usize } else { usize::MAX };
         let mut clock = start;
         let mut place_on_path = 0;
         while let Some(&on_path) = path.get(place_on_path).filter(|_| draft.steps.len() < MAX_STEPS) {
             let chain = agent.chain;
+            let again = (chain.again * mood.again).min(0.5);
             let turn = dice.unit();
             let mut place = on_path;
-            if turn < chain.again {
+            let first_visit = place_on_path;
+            if turn < again {
                 // Stays for another one.
-            } else if turn < chain.again + chain.back {
+            } else if turn < again + chain.back {
                 place_on_path = dice.below(place_on_path as u64 + 1) as usize;
-            } else if turn < chain.again + chain.back + chain.aside {
+            } else if turn < again + chain.back + chain.aside {
                 let known: Vec<usize> = agent.known_tools().map(|(place, _)| place).collect();
                 place = dice.zipf(known.len()).and_then(|rank| known.get(rank)).copied().unwrap_or(on_path);
             } else {
                 place_on_path += 1;
+                if first_visit == bulk {
+                    for _ in 0..dice.between(8, 30) {
+                        draft.step(agent, place, 0.3 * mood.pace, mood, &mut clock, dice);
+                    }
+                } else if place_on_path < path.len() && dice.chance(mood.skip) {
+                    continue;
+                }
             }
-            let Some(tool) = role.tools.get(place) else { break };
-            clock = clock.saturating_add(pause(tool.pause_s * chain.pace, dice));
-            let target = agent.target(place, dice);
-            let mut event = draft.call(tool, target, agent.volume(place), clock, dice);
-            event.outcome = match dice.unit() {
-                u if u < 0.002 => ActionOutcome::Denied,
-                u if u < 0.014 => ActionOutcome::Error,
-                _ => ActionOutcome::Success,
-            };
-            let failed = event.outcome == ActionOutcome::Error;
-            draft.steps.push(Step { event, malicious: false });
-            if failed {
-                // Tries once more, on the same target.
-                clock = clock.saturating_add(pause(2.0, dice));
-                draft.repeat_last(clock);
-            }
+            draft.step(agent, place, mood.pace, mood, &mut clock, dice);
         }
         draft
+    }
+
+    /// One call of the agent's own, and a second try if it fails.
+    fn step(&mut self, agent: &mut Agent, place: usize, pace: f64, mood: Mood, clock: &mut Timestamp, dice: &mut Dice) {
+        let Some(tool) = agent.role().tools.get(place) else { return };
+        *clock = clock.saturating_add(pause(tool.pause_s * agent.chain.pace * pace, dice));
+        if self.frame.credential.as_ref().and_then(|token| token.expires_at).is_some_and(|end| end <= *clock) {
+            self.frame.credential = Some(agent.token(*clock, dice));
+        }
+        let target = agent.target(place, mood.eager, dice);
+        let mut event = self.call(tool, target, agent.volume(place) * mood.volume, *clock, dice);
+        event.outcome = match dice.unit() {
+            u if u < 0.002 => ActionOutcome::Denied,
+            u if u < 0.014 => ActionOutcome::Error,
+            _ => ActionOutcome::Success,
+        };
+        let failed = event.outcome == ActionOutcome::Error;
+        self.steps.push(Step { event, malicious: false });
+        if failed {
+            // Tries once more, on the same target.
+            *clock = clock.saturating_add(pause(2.0, dice));
+            self.repeat_last(*clock);
+        }
+    }
+
+    /// When it starts.
+    pub(crate) fn start(&self) -> Timestamp {
+        self.frame.time
+    }
+
+    /// Adds more of the agent's own steps.
+    pub(crate) fn go_on(&mut self, events: Vec<Event>) {
+        self.steps.extend(events.into_iter().map(|event| Step { event, malicious: false }));
+    }
+
+    /// Its task.
+    pub(crate) fn task(&self, agent: &Agent) -> Option<&'static Task> {
+        let name = self.frame.task.as_deref()?;
+        agent.role().tasks.iter().find(|task| task.name == name)
+    }
+
+    /// When its token ends.
+    pub(crate) fn token_end(&self) -> Timestamp {
+        self.frame.credential.as_ref().and_then(|token| token.expires_at).unwrap_or(self.frame.time)
+    }
+
+    /// Changes every event, those to come as well.
+    pub(crate) fn change(&mut self, mut change: impl FnMut(&mut Event)) {
+        change(&mut self.frame);
+        self.steps.iter_mut().for_each(|step| change(&mut step.event));
+    }
+
+    /// Marks every step as malicious.
+    pub(crate) fn mark_all(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.malicious = true);
+    }
+
+    /// Moves everything by so much into the future.
+    pub(crate) fn delay(&mut self, by: Duration) {
+        self.change(|event| {
+            event.time = event.time.saturating_add(by);
+            if let Some(token) = &mut event.credential {
+                token.issued_at = token.issued_at.map(|at| at.saturating_add(by));
+                token.expires_at = token.expires_at.map(|at| at.saturating_add(by));
+            }
+        });
     }
 
     /// A call in this session, with the tool's usual volumes times `volume`.
@@ -94,7 +157,10 @@ impl Draft {
         dice: &mut Dice,
     ) -> Event {
         // Sizes of one call hang together, so they share one part of their chance.
-        let common = dice.log_normal(volume, tool.spread * 0.8);
+        let mut common = dice.log_normal(volume, tool.spread * 0.8);
+        if dice.chance(FAR_TAIL) {
+            common *= dice.pareto(2.0, 1.3);
+        }
         let mut size = |median: f64| dice.log_normal(median * common, tool.spread * 0.6).round() as u64;
         let (bytes_in, bytes_out, records) = (size(tool.bytes_in), size(tool.bytes_out), size(tool.records));
         let approved = tool.sensitivity == Sensitivity::Restricted && tool.action.is_side_effect() && dice.chance(0.6);
@@ -190,12 +256,10 @@ pub(crate) fn pause(median_s: f64, dice: &mut Dice) -> Duration {
 }
 
 /// What every event of a session has in common.
-fn frame(agent: &Agent, start: Timestamp, name: String, task: &str, dice: &mut Dice) -> Event {
+fn frame(agent: &mut Agent, start: Timestamp, name: String, task: &str, dice: &mut Dice) -> Event {
     let role = agent.role();
-    let issued_at = start.saturating_sub(Duration::from_millis(dice.between(200, 5000)));
-    let mut scopes: Vec<Box<str>> = agent.known_tools().map(|(_, tool)| tool.scope.into()).collect();
-    scopes.sort_unstable();
-    scopes.dedup();
+    let token = agent.token(start, dice);
+    let delegated = role.delegated >= 1.0 || dice.chance(role.delegated);
     let domain = agent.trust_domain();
     Event {
         id: "".into(),
@@ -214,18 +278,13 @@ fn frame(agent: &Agent, start: Timestamp, name: String, task: &str, dice: &mut D
         bytes_out: None,
         records: None,
         outcome: ActionOutcome::Success,
-        credential: Some(Credential {
-            id: format!("tok-{:016x}", dice.bits()).into(),
-            issuer: Some(format!("https://sts.{domain}").into()),
-            scopes,
-            issued_at: Some(issued_at),
-            expires_at: Some(issued_at.saturating_add(TOKEN_LIFE)),
-        }),
-        parent: role.parent.map(|path| Parent {
+        credential: Some(token),
+        parent: role.parent.filter(|_| delegated).map(|path| Parent {
             identity: format!("spiffe://{domain}/{path}").into(),
             session: Some(format!("run-{:08x}", dice.bits() >> 32).into()),
         }),
-        on_behalf_of: role.for_people.then(|| format!("user:{}", agent.own_key(dice.below(12)) % 500).into()),
+        on_behalf_of: (role.for_people && !delegated)
+            .then(|| format!("user:{}", agent.own_key(dice.below(12)) % 500).into()),
         source: Some(agent.origin(0)),
         revision: Some(agent.revision(0)),
         approval: None,

@@ -32,7 +32,7 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 
 fn attacks(population: &Population) -> Plan {
     let start = population.config().start;
-    let shares = Scenario::ALL.map(|scenario| Share { scenario, share: 0.05 }).to_vec();
+    let shares = Scenario::ALL.map(|scenario| Share { scenario, share: 0.03 }).to_vec();
     let until = start.saturating_add(DAY * 4);
     Plan { shares, from: start.saturating_add(DAY), until, cuts: vec![until], labels: true }
 }
@@ -55,7 +55,7 @@ fn the_same_seed_gives_the_same_bytes_on_every_run_and_machine() {
     assert_ne!(fingerprint(&lines(&population(8, 16), plan, 4)), PINNED);
 }
 
-const PINNED: u64 = 7_131_554_763_725_548_258;
+const PINNED: u64 = 1_125_953_214_297_317_430;
 
 #[test]
 fn events_come_in_order_of_time_and_are_read_back_as_they_were() {
@@ -98,7 +98,8 @@ fn every_label_says_what_the_events_of_its_session_are() {
         assert!(!is_baseline || label.scenario.is_none());
     }
     let seen: BTreeSet<&str> = labels.iter().filter_map(|label| label.scenario.as_deref()).collect();
-    for attack in Scenario::ALL.into_iter().filter(|s| s.is_attack()) {
+    let of_sessions = |s: &Scenario| s.is_attack() && s.reach() == crate::scenario::Reach::Sessions;
+    for attack in Scenario::ALL.into_iter().filter(of_sessions) {
         assert!(seen.contains(attack.name()), "{} never happened", attack.name());
     }
 }
@@ -119,8 +120,11 @@ fn no_session_reaches_over_a_cut() {
 fn scenarios_leave_the_time_before_them_and_the_other_agents_as_they_were() {
     let population = population(7, 16);
     let first_day = |plan| lines(&population, plan, 1);
-    let cuts = attacks(&population).cuts;
-    assert_eq!(first_day(attacks(&population)), first_day(Plan { cuts, ..Plan::default() }));
+    let mut plan = attacks(&population);
+    // Whoever is new was not there before, which is the point of it.
+    plan.shares.retain(|share| !matches!(share.scenario, Scenario::NewTenant | Scenario::NewIdentity));
+    let cuts = plan.cuts.clone();
+    assert_eq!(first_day(plan), first_day(Plan { cuts, ..Plan::default() }));
 }
 
 #[test]

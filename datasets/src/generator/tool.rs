@@ -144,6 +144,23 @@ impl TargetForm {
         })
     }
 
+    /// A target of the same form and prefix that no agent of the population uses; `None` where there are only fixed ones.
+    pub(crate) fn unseen(self, key: u64) -> Option<String> {
+        let key = mix(&[key]);
+        Some(match self {
+            TargetForm::Nothing | TargetForm::Fixed(_) => return None,
+            TargetForm::Numbered(before, span, after) => format!("{before}{}{after}", 1000 + span + key % 5_000_000),
+            TargetForm::Mail(domains) => {
+                let (first, last) = (word(&FIRST, key), word(&LAST, key >> 8));
+                format!("mailto:{first}.{last}{}@{}", 10 + (key >> 16) % 9990, word(domains, key >> 40))
+            }
+            TargetForm::Words(before, after) => {
+                let (one, two) = (word(&TRAIT, key), word(&THING, key >> 8));
+                format!("{before}{one}-{two}-{}{after}", 1000 + (key >> 16) % 9_000_000)
+            }
+        })
+    }
+
     /// A target of the same form that belongs to an attacker, and that no agent knows.
     pub(crate) fn of_attacker(self, key: u64) -> String {
         let key = mix(&[key]);

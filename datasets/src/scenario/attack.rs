@@ -7,7 +7,7 @@ use models::event::{Action, ActionOutcome, Event, Origin, Sensitivity, TargetOri
 use crate::generator::{Agent, Dice, Draft, ROLES, TargetForm, Tool, mix, pause};
 
 /// What data is sent out with, if the agent has no tool of its own that reaches outside.
-static UPLOAD: Tool = Tool {
+pub(super) static UPLOAD: Tool = Tool {
     name: "http.post",
     server: "egress",
     action: Action::Execute,
@@ -25,17 +25,17 @@ static UPLOAD: Tool = Tool {
 };
 
 /// A step in the middle half of the session.
-fn middle(draft: &Draft, dice: &mut Dice) -> usize {
+pub(super) fn middle(draft: &Draft, dice: &mut Dice) -> usize {
     let steps = draft.steps.len() as u64;
     dice.between(steps / 4, (steps * 3 / 4).max(steps / 4)) as usize
 }
 
-fn known_reads(agent: &Agent) -> Vec<(usize, &'static Tool)> {
+pub(super) fn known_reads(agent: &Agent) -> Vec<(usize, &'static Tool)> {
     agent.known_tools().filter(|(_, tool)| tool.action == Action::Read).collect()
 }
 
 /// The most sensitive of its reading tools, of these the one that returns the most.
-fn richest_read(agent: &Agent) -> Option<(usize, &'static Tool)> {
+pub(super) fn richest_read(agent: &Agent) -> Option<(usize, &'static Tool)> {
     let by_worth = |(_, a): &(usize, &Tool), (_, b): &(usize, &Tool)| {
         a.sensitivity.cmp(&b.sensitivity).then(a.bytes_out.total_cmp(&b.bytes_out))
     };
@@ -52,19 +52,35 @@ fn unknown_target(tool: &Tool, dice: &mut Dice) -> Option<String> {
     tool.target.render(mix(&[dice.bits()]))
 }
 
-fn later(clock: &mut Timestamp, low_ms: u64, high_ms: u64, dice: &mut Dice) -> Timestamp {
+pub(super) fn later(clock: &mut Timestamp, low_ms: u64, high_ms: u64, dice: &mut Dice) -> Timestamp {
     *clock = clock.saturating_add(Duration::from_millis(dice.between(low_ms, high_ms)));
     *clock
 }
 
-pub(super) fn stolen_credential(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
-    let mut clock = draft.time_of(middle(draft, dice));
-    let elsewhere = Origin {
+/// A source that no agent has.
+pub(super) fn elsewhere(dice: &mut Dice) -> Origin {
+    Origin {
         ip: Some(format!("203.0.113.{}", dice.between(1, 254)).into()),
         workload: None,
         region: Some("ap-southeast-1".into()),
         user_agent: Some("python-requests/2.32".into()),
-    };
+    }
+}
+
+/// Tools of other roles that reach what is confidential, none of which the agent's role has.
+pub(super) fn foreign_tools(agent: &Agent) -> Vec<&'static Tool> {
+    ROLES
+        .iter()
+        .filter(|role| role.agent != agent.role().agent)
+        .flat_map(|role| role.tools)
+        .filter(|tool| tool.sensitivity >= Sensitivity::Confidential)
+        .filter(|tool| agent.role().tools.iter().all(|own| (own.name, own.server) != (tool.name, tool.server)))
+        .collect()
+}
+
+pub(super) fn stolen_credential(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
+    let mut clock = draft.time_of(middle(draft, dice));
+    let elsewhere = elsewhere(dice);
     let reads = known_reads(agent);
     let mut burst = Vec::new();
     for _ in 0..dice.between(12, 30) {
@@ -145,13 +161,7 @@ pub(super) fn slow_exfiltration(draft: &mut Draft, agent: &Agent, dice: &mut Dic
 
 pub(super) fn tool_misuse(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
     let after = middle(draft, dice);
-    let others: Vec<&Tool> = ROLES
-        .iter()
-        .filter(|role| role.agent != agent.role().agent)
-        .flat_map(|role| role.tools)
-        .filter(|tool| tool.sensitivity >= Sensitivity::Confidential)
-        .filter(|tool| agent.role().tools.iter().all(|own| (own.name, own.server) != (tool.name, tool.server)))
-        .collect();
+    let others = foreign_tools(agent);
     let mut clock = draft.time_of(after);
     let mut calls = Vec::new();
     for _ in 0..dice.between(3, 6) {

@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use models::event::{Action, Event};
 
-use crate::generator::{Agent, Dice, Draft, ROLLED_OUT, Step, pause};
+use super::campaign::grow;
+use crate::generator::{Agent, Dice, Draft, NANOS_PER_DAY, ROLLED_OUT, Step, TargetForm, pause, weekday};
 
-/// How long a month's end lasts.
-pub(super) const MONTH_END: Duration = Duration::from_hours(72);
+/// The tenant that was not there before.
+const NEW_TENANT: &str = "newcomer";
+
+/// Days that a month's end lasts.
+pub(super) const MONTH_END_DAYS: f64 = 3.0;
 
 pub(super) fn new_release(draft: &mut Draft, agent: &Agent) {
     let (revision, origin) = (agent.revision(1), agent.origin(1));
-    for Step { event, .. } in &mut draft.steps {
+    draft.change(|event| {
         event.revision = Some(revision.clone());
         event.source = Some(origin.clone());
-        scale(event, 1.15);
-    }
+        *event = grow(event.clone(), 1.15);
+    });
     // The new version looks once more at what it began with.
     if let (Some(first), Some(last)) = (draft.steps.first().cloned(), draft.steps.last()) {
         let time = last.event.time.saturating_add(Duration::from_millis(1500));
@@ -53,12 +57,45 @@ pub(super) fn month_end(draft: &mut Draft, dice: &mut Dice) {
     }
     for step in &mut draft.steps {
         let factor = 1.5 + dice.unit();
-        scale(&mut step.event, factor);
+        step.event = grow(step.event.clone(), factor);
     }
 }
 
-fn scale(event: &mut Event, factor: f64) {
-    for volume in [&mut event.bytes_in, &mut event.bytes_out, &mut event.records] {
-        *volume = volume.map(|v| (v as f64 * factor).round() as u64);
-    }
+/// Every target of one tool on the agent's paths moves below another prefix, the same for the whole role.
+pub(super) fn migration(draft: &mut Draft, agent: &Agent) {
+    let role = agent.role();
+    let moves = |place: &usize| {
+        let form = role.tools.get(*place).map(|tool| tool.target);
+        matches!(form, Some(TargetForm::Numbered(..) | TargetForm::Words(..)))
+    };
+    let places: Vec<usize> = role.tasks.iter().flat_map(|task| task.path).copied().filter(moves).collect();
+    let at = agent.role_key(0x316) % places.len().max(1) as u64;
+    let Some(tool) = places.get(at as usize).and_then(|place| role.tools.get(*place)) else { return };
+    draft.change(|event| {
+        if *event.tool == *tool.name && event.server.as_deref() == Some(tool.server) {
+            for target in &mut event.targets {
+                *target = moved(target).into();
+            }
+        }
+    });
+}
+
+/// `erp://vendors/12` becomes `erp://next-vendors/12`, `merchant:12` becomes `merchant:next-12`.
+fn moved(target: &str) -> String {
+    let (scheme, rest) = target.split_once("://").map_or_else(
+        || target.split_once(':').map_or(("", target), |(scheme, _)| target.split_at(scheme.len() + 1)),
+        |(scheme, _)| target.split_at(scheme.len() + 3),
+    );
+    format!("{scheme}next-{rest}")
+}
+
+/// The session is on a weekend, in a stream by its planned start, on demand by being moved to the next one.
+pub(super) fn on_call_weekend(draft: &mut Draft) {
+    let day = weekday(draft.start().as_nanos().div_euclid(NANOS_PER_DAY));
+    let days = (5 - day).max(0).unsigned_abs();
+    draft.delay(Duration::from_hours(24 * days));
+}
+
+pub(super) fn new_tenant(draft: &mut Draft) {
+    draft.change(|event| event.tenant = NEW_TENANT.into());
 }

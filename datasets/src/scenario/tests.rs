@@ -1,11 +1,12 @@
 //! Each scenario does what its name says, whatever agent it happens to.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use models::event::{Action, Event, TargetOrigin, decode};
 
 use super::*;
-use crate::generator::{Population, PopulationConfig, ROLES, Session};
+use crate::generator::{Plan, Population, PopulationConfig, ROLES, Session};
 
 fn population() -> Population {
     Population::new(PopulationConfig { agents: 16, ..PopulationConfig::default() }).unwrap()
@@ -38,12 +39,14 @@ fn attacks_mark_their_events_and_benign_scenarios_none() {
             assert_eq!(label.label, if scenario.is_attack() { "attacked_succeeded" } else { "benign" });
             assert_eq!(label.scenario.as_deref(), Some(scenario.name()));
             assert_eq!(label.attack.is_some(), scenario.is_attack());
-            assert!(malicious(&session).len() < session.events.len(), "the agent's own work stays");
+            let whole = scenario.daily_growth().is_some() || scenario == Scenario::OffHours;
+            assert_eq!(malicious(&session).len() == session.events.len(), whole, "the agent's own work stays");
             assert!(session.events.is_sorted_by_key(|event| event.time));
             let ids: BTreeSet<&str> = session.events.iter().map(|event| &*event.id).collect();
             assert_eq!(ids.len(), session.events.len());
             for event in &session.events {
                 assert!(decode(&serde_json::to_vec(&event.to_record()).unwrap()).is_ok());
+                assert_eq!(&*event.tenant == "default", scenario != Scenario::NewTenant);
                 assert_eq!((&*event.identity, event.session.as_deref()), (agent.identity(), Some(&*label.session)));
             }
         }
@@ -123,6 +126,118 @@ fn misuse_takes_tools_of_other_roles_and_a_scramble_only_own_ones_at_machine_spe
 }
 
 #[test]
+fn sixty_calls_change_what_their_name_says_and_nothing_else() {
+    let usual: BTreeSet<String> =
+        sessions(None).iter().flat_map(|(_, s)| &s.events).flat_map(|e| &e.targets).map(ToString::to_string).collect();
+    let own_tool = |agent: &Agent, e: &Event| agent.role().tools.iter().any(|t| *t.name == *e.tool);
+    for (agent, session) in sessions(Some(Scenario::TargetFanOut)) {
+        let events = malicious(&session);
+        let targets: BTreeSet<&str> = events.iter().flat_map(|e| &e.targets).map(|t| &**t).collect();
+        assert!(events.len() == 60 && targets.len() == 60, "{}", agent.name());
+        assert!(targets.iter().all(|t| !usual.contains(*t)) && events.iter().all(|e| own_tool(&agent, e)));
+    }
+    for (agent, session) in sessions(Some(Scenario::NewTools)) {
+        let events = malicious(&session);
+        let new = events.iter().filter(|e| !own_tool(&agent, e)).count();
+        assert!(events.len() == 60 && (5..32).contains(&new), "{new}");
+    }
+    for (_, session) in sessions(Some(Scenario::KnownCredentialElsewhere)) {
+        let events = malicious(&session);
+        let home = session.events.iter().find(|e| !events.contains(e)).unwrap();
+        assert!(
+            events.len() == 60 && events.iter().all(|e| e.credential == home.credential && e.source != home.source)
+        );
+        let later_at_home = |e: &&Event| e.time > events[0].time && e.source == home.source;
+        assert!(session.events.iter().filter(later_at_home).count() >= 20);
+    }
+    let bytes = |scenario| -> f64 {
+        let each = sessions(scenario).into_iter().map(|(_, s)| {
+            let of = |e: &Event| ((e.bytes_in.unwrap() + e.bytes_out.unwrap()) as f64).ln();
+            s.events.iter().map(of).sum::<f64>() / s.events.len() as f64
+        });
+        each.sum::<f64>() / 160.0
+    };
+    let larger = bytes(Some(Scenario::ExfiltrationX20)) - bytes(None);
+    assert!((1.8..3.2).contains(&larger), "most calls are ln 20 = 3 nats larger: {larger}");
+    let ramped = bytes(Some(Scenario::Ramp2)) - bytes(None);
+    assert!((ramped - 30.0 * 1.02_f64.ln()).abs() < 0.01, "{ramped}");
+}
+
+#[test]
+fn a_slow_exfiltration_by_factor_moves_that_many_times_the_session() {
+    let total = |s: &Session, malicious: bool| -> u64 {
+        let wanted = |e: &&Event| s.label.malicious_events.contains(&e.id.to_string()) == malicious;
+        s.events.iter().filter(wanted).map(|e| e.bytes_in.unwrap() + e.bytes_out.unwrap()).sum()
+    };
+    for (scenario, factor) in [(Scenario::SlowExfiltrationX1_2, 1.2), (Scenario::SlowExfiltrationX3, 3.0)] {
+        let mut close = 0;
+        for (_, session) in sessions(Some(scenario)) {
+            let own = total(&session, false) as f64;
+            close += u32::from(((own + total(&session, true) as f64) / own / factor - 1.0).abs() < 0.1);
+        }
+        assert!(close > 150, "{close} of 160");
+    }
+}
+
+#[test]
+fn misuses_are_what_they_say() {
+    for (agent, session) in sessions(Some(Scenario::DelegationReach)) {
+        let granted = &session.events[0].credential.as_ref().unwrap().scopes;
+        for event in malicious(&session) {
+            let tool = ROLES
+                .iter()
+                .flat_map(|r| r.tools)
+                .find(|t| *t.name == *event.tool && Some(t.server) == event.server.as_deref());
+            assert!(
+                event.parent.is_some()
+                    && !agent
+                        .role()
+                        .tools
+                        .iter()
+                        .any(|t| t.name == tool.unwrap().name && t.server == tool.unwrap().server)
+            );
+        }
+        assert!(!granted.is_empty());
+    }
+    for (_, session) in sessions(Some(Scenario::UseAfterTask)) {
+        let late = |e: &&Event| e.time > e.credential.as_ref().unwrap().expires_at.unwrap();
+        assert_eq!(session.events.iter().filter(late).count(), session.label.malicious_events.len());
+    }
+    for (_, session) in sessions(Some(Scenario::SensitiveFlow)) {
+        let events = malicious(&session);
+        assert_eq!(events[0].sensitivity, Some(models::event::Sensitivity::Restricted));
+        assert_eq!(events[events.len() - 1].external, Some(true));
+    }
+    for (agent, session) in sessions(Some(Scenario::OffHours)) {
+        let hour = session.events[0].time.as_seconds().rem_euclid(86_400) / 3600;
+        assert_eq!(hour, agent.role().rhythm.off_hour(), "{}", agent.name());
+    }
+}
+
+#[test]
+fn newcomers_are_absent_before_and_an_on_call_weekend_passes() {
+    let population = population();
+    let from = population.config().start.saturating_add(Duration::from_hours(24 * 7));
+    let until = from.saturating_add(Duration::from_hours(24 * 14));
+    let shares = vec![
+        Share { scenario: Scenario::NewTenant, share: 0.3 },
+        Share { scenario: Scenario::NewIdentity, share: 0.3 },
+        Share { scenario: Scenario::OnCallWeekend, share: 1.0 },
+    ];
+    let mut stream = population.events_with(Plan { shares, from, until, cuts: vec![until], labels: true });
+    let mut first = std::collections::BTreeMap::new();
+    while let Some(event) = stream.next_before(until) {
+        first.entry((event.tenant.clone(), event.identity.clone())).or_insert(event.time);
+    }
+    let late: Vec<_> = first.iter().filter(|(_, time)| **time >= from).collect();
+    assert!(late.iter().any(|((tenant, _), _)| &**tenant == "newcomer") && late.len() > 3, "{late:?}");
+    assert!(first.iter().all(|((tenant, _), time)| &**tenant == "default" || *time >= from));
+    let labels = stream.take_labels();
+    let weekend = labels.iter().filter(|l| l.scenario.as_deref() == Some("on_call_weekend")).count();
+    assert!(weekend > 20, "{weekend}");
+}
+
+#[test]
 fn benign_scenarios_change_what_they_say() {
     let ordinary = sessions(None);
     let pairs = |scenario| sessions(Some(scenario)).into_iter().zip(&ordinary);
@@ -134,6 +249,9 @@ fn benign_scenarios_change_what_they_say() {
         assert!(!new.is_empty());
         assert!(new.iter().all(|e| e.credential.as_ref().unwrap().scopes.iter().any(|s| &**s == "kb.read")));
     }
+    let prefixed = |(_, s): &(Agent, Session)| s.events.iter().flat_map(|e| &e.targets).any(|t| t.contains("next-"));
+    let migrated = sessions(Some(Scenario::Migration));
+    assert!(migrated.iter().filter(|s| prefixed(s)).count() > 60 && !ordinary.iter().any(prefixed));
     for ((_, after), (_, before)) in pairs(Scenario::MonthEnd) {
         assert!(after.events.len() >= 2 * before.events.len());
     }
@@ -149,11 +267,12 @@ fn a_rollout_reaches_a_whole_role_at_once_and_stays() {
     let mut reached = 0;
     for role in ROLES {
         let fleet: Vec<&Agent> = population.agents().iter().filter(|a| a.role().agent == role.agent).collect();
-        let when = |agent: &Agent| (0..10).find(|n| Share::choose(&plan, agent, day(*n), 0).is_some());
+        let changed = |agent: &Agent, n| Share::fate(&plan, agent, day(n), 0) != Fate::Ordinary;
+        let when = |agent: &Agent| (0..10).find(|n| changed(agent, *n));
         assert!(fleet.len() == 2 && fleet.iter().all(|agent| when(agent) == when(fleet[0])));
         if let Some(onset) = when(fleet[0]) {
             reached += 1;
-            assert!((onset..10).all(|n| Share::choose(&plan, fleet[1], day(n), 0).is_some()));
+            assert!((onset..10).all(|n| changed(fleet[1], n)));
         }
     }
     assert!((1..ROLES.len()).contains(&reached), "{reached}");
