@@ -192,15 +192,20 @@ proptest! {
     }
 }
 
-/// A collection of one set, packed as the real ones are.
-fn collection(root: &Path, baseline: &str, test: &str, labels: &str) {
-    let folder = root.join("agent-traces/agentdojo-steady");
-    std::fs::create_dir_all(&folder).unwrap();
-    for (name, text) in [("baseline", baseline), ("test", test), ("labels", labels)] {
+/// A set, packed as the real ones are.
+fn packed(folder: &Path, files: &[(&str, &str)]) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, text) in files {
         let mut file = PackedWriter::create(&folder.join(format!("{name}.ndjson.gz"))).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file.finish().unwrap();
     }
+}
+
+/// A collection of one set of recorded agents.
+fn collection(root: &Path, baseline: &str, test: &str, labels: &str) {
+    let files = [("baseline", baseline), ("test", test), ("labels", labels)];
+    packed(&root.join("agent-traces/agentdojo-steady"), &files);
 }
 
 #[test]
@@ -226,6 +231,42 @@ fn a_set_is_measured_as_recorded_and_without_task_and_a_damaged_one_is_refused()
     collection(folder.path(), &read(&learn), "nonsense\n", labels);
     let refused = suite::measure(&options).unwrap_err().to_string();
     assert!(refused.contains("line 1") && refused.contains("test.ndjson.gz"), "{refused}");
+}
+
+#[test]
+fn a_benchmark_is_measured_by_its_protocol_and_a_missing_one_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut events, mut labels) = (String::new(), String::new());
+    let mut trace = |session: &str, part: &str, attack: u8, calls: &[&str]| {
+        for (i, call) in calls.iter().enumerate() {
+            writeln!(
+                events,
+                r#"{{"id":"{session}#{i}","time":"2012-01-01T00:00:00Z","identity":"h","session":"{session}","tool":"{call}"}}"#
+            )
+            .unwrap();
+        }
+        writeln!(labels, r#"{{"session":"{session}","part":"{part}","attack":{attack}}}"#).unwrap();
+    };
+    trace("test-1", "test", 1, &["exec", "socket", "exec"]);
+    trace("test-2", "test", 0, &["open", "read", "close"]);
+    for i in 0..30 {
+        trace(&format!("train-{i}"), "train", 0, &["open", "read", "read", "close"]);
+    }
+    packed(&folder.path().join("benchmarks/adfa-ld"), &[("events", &events), ("labels", &labels)]);
+    let sets = vec!["adfa-ld".to_owned(), "nab".to_owned()];
+    let options =
+        suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
+    let report = suite::measure(&options).unwrap();
+    assert_eq!(report.missing, ["nab"]);
+    let [benchmark] = &report.benchmarks[..] else { panic!("{:?}", report.benchmarks) };
+    assert_eq!((benchmark.set, benchmark.events), ("adfa-ld", 126));
+    // Calls that no training trace makes are stranger than those that all make.
+    let highest = benchmark.ours.iter().find(|line| line.by == "highest score").unwrap();
+    assert_eq!(highest.figures[0], Some(1.0));
+    let page = suite::page(&report, "c0");
+    assert!(page.contains("## adfa-ld: 2 test traces (1 attacks)") && page.contains("data folder: nab."), "{page}");
+    let nothing = suite::Options { sets: vec!["nab".to_owned()], ..options };
+    assert!(suite::measure(&nothing).is_err());
 }
 
 fn binary(args: &[&str]) -> (Option<i32>, String) {

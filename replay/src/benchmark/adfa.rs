@@ -117,14 +117,15 @@ fn each_trace(
 #[derive(Debug, Default)]
 struct Tested {
     pool: Pool,
-    attacks: Vec<Unit>,
+    /// Where the evidence of each attack rose, and to what.
+    attacks: Vec<Vec<(u32, f64)>>,
 }
 
 impl Tested {
     fn push(&mut self, label: &Label, unit: Unit) {
         self.pool.push(label.attack == 1, unit.values());
         if label.attack == 1 {
-            self.attacks.push(unit);
+            self.attacks.push(unit.rises);
         }
     }
 
@@ -178,8 +179,9 @@ fn rate_at(positives: &[f64], negatives: &[f64], share: f64) -> Option<f64> {
 }
 
 /// The median, over attacks that are found, of the call at which the evidence first passes `cut`.
-fn median_crossing(attacks: &[Unit], cut: f64) -> Option<f64> {
-    let first = |unit: &Unit| unit.rises.iter().find(|(_, evidence)| *evidence > cut).map(|(call, _)| f64::from(*call));
+fn median_crossing(attacks: &[Vec<(u32, f64)>], cut: f64) -> Option<f64> {
+    let first =
+        |rises: &Vec<(u32, f64)>| rises.iter().find(|(_, evidence)| *evidence > cut).map(|(call, _)| f64::from(*call));
     let mut calls: Vec<f64> = attacks.iter().filter_map(first).collect();
     calls.sort_by(f64::total_cmp);
     calls.get(calls.len().checked_sub(1)? / 2).copied()
@@ -200,8 +202,7 @@ mod tests {
 
     #[test]
     fn crossing_is_the_first_call_above_the_cut() {
-        let unit = |rises: &[(u32, f64)]| Unit { rises: rises.to_vec(), ..Unit::default() };
-        let attacks = [unit(&[(3, 1.0), (9, 2.5)]), unit(&[(1, 3.0)]), unit(&[(2, 2.0)]), unit(&[(4, 2.0), (5, 7.0)])];
+        let attacks = [vec![(3, 1.0), (9, 2.5)], vec![(1, 3.0)], vec![(2, 2.0)], vec![(4, 2.0), (5, 7.0)]];
         assert_eq!(median_crossing(&attacks, 2.0), Some(5.0));
         assert_eq!(median_crossing(&attacks, 9.0), None);
     }
