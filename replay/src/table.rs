@@ -8,14 +8,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use models::assessment::Assessment;
-use models::dimension::Dimension;
+use models::dimension::{Dimension, DimensionValues};
 use models::event::{Event, Timestamp};
 use serde::Serialize;
 
 /// The columns, in order. The dimensions are those of [`Dimension::ALL`].
-pub const COLUMNS: [&str; 14] = [
-    "id", "time", "identity", "session", "score", "p", "tool", "target", "chain", "volume", "evidence", "decision",
-    "alert", "outcome",
+pub const COLUMNS: [&str; 20] = [
+    "id", "time", "identity", "session", "score", "p", "tool", "target", "chain", "volume", "rate", "schedule",
+    "context", "delegation", "scope", "flow", "evidence", "decision", "alert", "outcome",
 ];
 
 /// How the rows are written.
@@ -68,6 +68,18 @@ pub struct Row<'a> {
     pub chain: Option<f64>,
     /// `-ln p` of the bytes.
     pub volume: Option<f64>,
+    /// `-ln p` of the pace.
+    pub rate: Option<f64>,
+    /// `-ln p` of the hour of the start.
+    pub schedule: Option<f64>,
+    /// `-ln p` of the source.
+    pub context: Option<f64>,
+    /// `-ln p` of the people and agents behind it.
+    pub delegation: Option<f64>,
+    /// `-ln p` of the grant.
+    pub scope: Option<f64>,
+    /// `-ln p` of the data that leaves.
+    pub flow: Option<f64>,
     /// Accumulated evidence of the session.
     pub evidence: f64,
     /// What was decided.
@@ -79,10 +91,16 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// `-ln p` by dimension, in the order of [`Dimension::ALL`].
+    pub fn dimensions(&self) -> DimensionValues<Option<f64>> {
+        let Self { tool, target, chain, volume, rate, schedule, context, delegation, scope, flow, .. } = *self;
+        [tool, target, chain, volume, rate, schedule, context, delegation, scope, flow]
+    }
+
     /// The row of an event.
     pub fn of(event: &'a Event, assessment: &'a Assessment) -> Self {
-        const { assert!(Dimension::COUNT == 4) };
-        let [tool, target, chain, volume] = assessment.dimensions;
+        const { assert!(Dimension::COUNT == 10) };
+        let [tool, target, chain, volume, rate, schedule, context, delegation, scope, flow] = assessment.dimensions;
         Self {
             id: &event.id,
             time: event.time,
@@ -94,6 +112,12 @@ impl<'a> Row<'a> {
             target,
             chain,
             volume,
+            rate,
+            schedule,
+            context,
+            delegation,
+            scope,
+            flow,
             evidence: assessment.evidence,
             decision: assessment.decision.as_str(),
             alert: assessment.alert.as_ref().map(|id| &*id.0),

@@ -197,6 +197,12 @@ fn asks(dimension: Dimension) -> &'static str {
         Dimension::Target => "does it touch this resource?",
         Dimension::Chain => "is this the step that follows?",
         Dimension::Volume => "are these amounts usual?",
+        Dimension::Rate => "is this its pace?",
+        Dimension::Schedule => "does it act at this hour?",
+        Dimension::Context => "does it come from where it always does?",
+        Dimension::Delegation => "is this who stands behind it?",
+        Dimension::Scope => "is this what it was granted?",
+        Dimension::Flow => "does sensitive data leave?",
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn write_row(out: &mut impl Write, row: &Row<'_>) -> io::Result<()> {
     out.write_all(b",")?;
     write_text(out, row.session)?;
     write!(out, ",{},{}", row.score, row.p)?;
-    for nats in [row.tool, row.target, row.chain, row.volume] {
+    for nats in row.dimensions() {
         out.write_all(b",")?;
         if let Some(nats) = nats {
             write!(out, "{nats}")?;

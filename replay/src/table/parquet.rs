@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 
+use models::dimension::Dimension;
 use polars::prelude::{
     ChunkedBuilder, DataFrame, DataType, Field, Float64Type, Int64Type, IntoColumn, IntoSeries, PolarsError,
     PrimitiveChunkedBuilder, Schema, StringChunkedBuilder, TimeUnit, TimeZone,
@@ -24,7 +25,7 @@ struct Group {
     session: StringChunkedBuilder,
     score: Floats,
     p: Floats,
-    dimensions: [Floats; 4],
+    dimensions: [Floats; Dimension::COUNT],
     evidence: Floats,
     decision: StringChunkedBuilder,
     alert: StringChunkedBuilder,
@@ -33,8 +34,7 @@ struct Group {
 
 impl Group {
     fn new() -> Self {
-        let [id, time, identity, session, score, p, tool, target, chain, volume, evidence, decision, alert, outcome] =
-            COLUMNS;
+        let [id, time, identity, session, score, p, .., evidence, decision, alert, outcome] = COLUMNS;
         let text = |name: &'static str| StringChunkedBuilder::new(name.into(), ROW_GROUP);
         let floats = |name: &'static str| Floats::new(name.into(), ROW_GROUP);
         Self {
@@ -45,7 +45,7 @@ impl Group {
             session: text(session),
             score: floats(score),
             p: floats(p),
-            dimensions: [tool, target, chain, volume].map(floats),
+            dimensions: Dimension::ALL.map(|dimension| floats(dimension.as_str())),
             evidence: floats(evidence),
             decision: text(decision),
             alert: text(alert),
@@ -61,7 +61,7 @@ impl Group {
         self.session.append_value(row.session);
         self.score.append_value(row.score);
         self.p.append_value(row.p);
-        for (column, nats) in self.dimensions.iter_mut().zip([row.tool, row.target, row.chain, row.volume]) {
+        for (column, nats) in self.dimensions.iter_mut().zip(row.dimensions()) {
             column.append_option(nats);
         }
         self.evidence.append_value(row.evidence);
