@@ -134,6 +134,9 @@ pub struct EngineConfig {
     pub budget: Budget,
     /// Silence that ends a session that names none, and idle time after which a named one is closed. Default `30m`.
     pub session_gap: Span,
+    /// Quiet after which an episode is over and its alert closed. What deviates again before that is the same alert, updated.
+    /// Default `24h`.
+    pub episode_quiet: Span,
     /// How much older than the identity's newest event an event may be. Later ones end as `late`. Default `1h`.
     pub lateness: Span,
     /// An event older than this on arrival alerts, but does not revoke. Default `15m`.
@@ -161,6 +164,7 @@ impl Default for EngineConfig {
             fingerprint_key: "0".repeat(32),
             budget: Budget::default(),
             session_gap: Span::seconds(30 * 60),
+            episode_quiet: Span::seconds(86_400),
             lateness: Span::seconds(3_600),
             stale_after: Span::seconds(15 * 60),
             mature_sessions: 20,
@@ -216,6 +220,7 @@ impl EngineConfig {
         }
         for (field, span) in [
             ("session_gap", self.session_gap),
+            ("episode_quiet", self.episode_quiet),
             ("half_life", self.half_life),
             ("brake.window", self.brake.window),
             ("stale_after", self.stale_after),

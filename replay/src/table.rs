@@ -14,8 +14,26 @@ use serde::Serialize;
 
 /// The columns, in order. The dimensions are those of [`Dimension::ALL`].
 pub const COLUMNS: [&str; 20] = [
-    "id", "time", "identity", "session", "score", "p", "tool", "target", "chain", "volume", "rate", "schedule",
-    "context", "delegation", "scope", "flow", "evidence", "decision", "alert", "outcome",
+    "id",
+    "time",
+    "identity",
+    "session",
+    "score",
+    "p",
+    "tool",
+    "target",
+    "chain",
+    "volume",
+    "rate",
+    "schedule",
+    "context",
+    "delegation",
+    "scope",
+    "flow",
+    "evidence",
+    "decision",
+    "alert",
+    "outcome",
 ];
 
 /// How the rows are written.

@@ -54,11 +54,11 @@ pub(crate) struct ContextRates {
     changed: NoveltyRate,
 }
 
-/// What was new when one session's source was learned.
+/// What was new when one session's source was learned; the first of an identity is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContextNews {
     new: [Option<bool>; 3],
-    changed: bool,
+    changed: Option<bool>,
 }
 
 impl Context {
@@ -83,9 +83,11 @@ impl Context {
     pub(crate) fn learn(&mut self, keys: ContextKeys, changed: bool) -> ContextNews {
         let mut new = [None; 3];
         for ((new, set), key) in new.iter_mut().zip(&mut self.sets).zip(keys.0).filter(|(_, key)| *key != 0) {
-            *new = Some(set.push(key) == Membership::New);
+            let first = set.is_empty();
+            *new = Some(set.push(key) == Membership::New).filter(|_| !first);
         }
-        if keys.told() {
+        let changed = keys.told().then_some(changed);
+        if let Some(changed) = changed {
             self.changed.push(changed);
         }
         ContextNews { new, changed }
@@ -104,8 +106,8 @@ impl ContextRates {
                 rate.push(new);
             }
         }
-        if news.new.iter().any(Option::is_some) {
-            self.changed.push(news.changed);
+        if let Some(changed) = news.changed {
+            self.changed.push(changed);
         }
     }
 

@@ -39,10 +39,10 @@ pub(crate) struct DelegationRates {
     beyond: NoveltyRate,
 }
 
-/// What was new when one session was learned.
+/// What was new when one session was learned; the first parent of an identity is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DelegationNews {
-    parent: bool,
+    parent: Option<bool>,
     person: Option<bool>,
     beyond: Option<bool>,
 }
@@ -60,7 +60,10 @@ impl Delegation {
             return None;
         }
         let rate = |own: NoveltyRate, peers: NoveltyRate| [own.shrunk(peers.alone())];
-        let mut nats = surprise(&rate(self.rates.parent, peers.parent), usize::from(parent == Membership::New));
+        let mut nats = 0.0;
+        if !self.parents.is_empty() {
+            nats += surprise(&rate(self.rates.parent, peers.parent), usize::from(parent == Membership::New));
+        }
         if keys.on_behalf_of != 0 {
             nats += surprise(&rate(self.rates.person, peers.person), usize::from(!knows_person));
         }
@@ -77,8 +80,10 @@ impl Delegation {
 
     /// Learns who stood behind a session.
     pub(crate) fn learn(&mut self, keys: DelegationKeys, new_person: bool) -> DelegationNews {
+        let first = self.parents.is_empty();
+        let new = self.parents.push(parent_key(keys)) == Membership::New;
         let news = DelegationNews {
-            parent: self.parents.push(parent_key(keys)) == Membership::New,
+            parent: (!first).then_some(new),
             person: (keys.on_behalf_of != 0).then_some(new_person),
             beyond: keys.beyond,
         };
@@ -94,8 +99,8 @@ impl Delegation {
 
 impl DelegationRates {
     pub(crate) fn learn(&mut self, news: &DelegationNews) {
-        self.parent.push(news.parent);
-        for (rate, new) in [(&mut self.person, news.person), (&mut self.beyond, news.beyond)] {
+        let rates = [(&mut self.parent, news.parent), (&mut self.person, news.person), (&mut self.beyond, news.beyond)];
+        for (rate, new) in rates {
             if let Some(new) = new {
                 rate.push(new);
             }

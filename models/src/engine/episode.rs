@@ -101,9 +101,9 @@ impl Handling<'_> {
         }
     }
 
-    /// Closes the episode if it has been quiet for a session's gap.
+    /// Closes the episode if it has been quiet for long enough.
     pub(super) fn close_quiet_episode(&mut self, now: Timestamp, out: &mut Vec<Output>) -> bool {
-        let before = now.saturating_sub(self.world.config.settings().session_gap.0);
+        let before = now.saturating_sub(self.world.config.settings().episode_quiet.0);
         self.close_episode(before, out)
     }
 

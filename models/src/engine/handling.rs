@@ -80,8 +80,10 @@ impl Handling<'_> {
             let statistic = scoring::session_statistic(session, &state.history, tenant) as f32;
             session.statistic = session.statistic.max(statistic);
             let class = maturity_class(sessions);
-            let evidence = tenant.session_surprise(class, f64::from(session.statistic)) as f32;
-            session.evidence = session.evidence.max(evidence);
+            let rank = tenant.session_surprise(class, f64::from(session.statistic));
+            session.rank = session.rank.max(rank as f32);
+            // An identity that is often strange is not stranger for it; one that never is gains nothing.
+            session.evidence = session.evidence.max(state.habits.corrected(rank).min(rank) as f32);
         }
         let evidence = f64::from(session.evidence);
 

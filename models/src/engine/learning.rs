@@ -51,7 +51,7 @@ impl Handling<'_> {
             self.complete(session);
             changed = true;
         }
-        changed |= self.close_episode(before, out);
+        changed |= self.close_quiet_episode(now, out);
         changed | self.clear_waiting(now)
     }
 
@@ -93,6 +93,9 @@ impl Handling<'_> {
         // Calibration learns from every session, alarmed ones too: else the threshold would ratchet down.
         self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
         self.state.history.learn(&record, &session);
+        if ranked {
+            self.state.habits.push(f64::from(session.rank));
+        }
         self.decay(session.last);
         let lesson = session.take_lesson();
         if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
@@ -158,6 +161,7 @@ impl Handling<'_> {
         let passed = now.seconds_since(self.state.decayed);
         if passed > half_life / 8.0 {
             self.state.baseline.decay((-passed / half_life).exp2());
+            self.state.habits.decay((-passed / half_life).exp2());
             self.state.decayed = now;
         }
     }

@@ -52,7 +52,9 @@ pub(super) struct Session {
     pub bytes: f64,
     /// Running maximum of the fused statistic.
     pub statistic: f32,
-    /// `-ln` of the session's rank; never falls.
+    /// `-ln` of the session's rank among all of its class, and the same corrected by how the identity's past sessions ranked;
+    /// neither falls.
+    pub rank: f32,
     pub evidence: f32,
     seen: RecentSet,
     steps: Vec<Step>,
@@ -110,6 +112,7 @@ impl Session {
             means: [None; CHECKPOINTS],
             bytes: 0.0,
             statistic: 0.0,
+            rank: 0.0,
             evidence: 0.0,
             seen: RecentSet::new(),
             steps: Vec::new(),
@@ -218,6 +221,7 @@ impl Session {
         self.kin = 0.0;
         self.bytes = 0.0;
         self.statistic = 0.0;
+        self.rank = 0.0;
         self.evidence = 0.0;
         self.alarmed = false;
         self.revocable = false;

@@ -12,6 +12,7 @@ use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::Verdict;
 use crate::dimension::Dimension;
+use crate::estimator::exceedance::Exceedances;
 use crate::estimator::recent::RecentSet;
 use crate::event::{Event, Timestamp};
 use crate::fingerprint::{FingerprintMap, Fingerprinter, Kind, mix};
@@ -113,6 +114,7 @@ impl Shard {
             history: History::default(),
             ids: RecentSet::new(),
             across: [0.0; 2],
+            habits: Exceedances::default(),
             live: Vec::new(),
             waiting: Vec::new(),
             episode: None,

@@ -6,6 +6,7 @@ use super::session::{CHECKPOINTS, Lesson, Session};
 use crate::alert::{Alert, AlertId};
 use crate::baseline::{Baseline, Minute};
 use crate::calibration::{Lane, SessionRecord};
+use crate::estimator::exceedance::Exceedances;
 use crate::estimator::normal::Moments;
 use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
@@ -105,6 +106,8 @@ pub(super) struct IdentityState {
     pub ids: RecentSet,
     /// Evidence across sessions: alerts, revocations.
     pub across: [f64; 2],
+    /// How strange its past sessions were, by their ranks.
+    pub habits: Exceedances,
     pub live: Vec<Session>,
     pub waiting: Vec<Waiting>,
     pub episode: Option<Box<Episode>>,

@@ -100,12 +100,15 @@ impl<const N: usize> SmallSet<N> {
     }
 
     /// Surprise in nats of the ordered outcome {known, new} by its mid-p, at the identity's own rate of new ones, shrunk to
-    /// that of its peers.
+    /// that of its peers. 0 as long as the set is empty: the first of anything is always new.
     ///
     /// ```text
     /// known: -ln((1 + r)/2)   new: -ln(r/2)
     /// ```
     pub fn surprise(&self, outcome: Membership, peers: NoveltyRate) -> f64 {
+        if self.is_empty() {
+            return 0.0;
+        }
         surprise(&[self.rate.shrunk(peers.alone())], usize::from(outcome == Membership::New))
     }
 
@@ -113,7 +116,9 @@ impl<const N: usize> SmallSet<N> {
     pub fn push(&mut self, fingerprint: u64) -> Membership {
         let stored = stored(fingerprint);
         let known = self.position(stored);
-        self.rate.push(known.is_none());
+        if !self.is_empty() {
+            self.rate.push(known.is_none());
+        }
         let Some(at) = known.or_else(|| self.least_used()) else { return Membership::New };
         if known.is_none() {
             self.counts.iter_mut().skip(at).take(1).for_each(|c| *c = 0);
@@ -203,7 +208,7 @@ mod tests {
         }
         let new = |set: &SmallSet<8>| set.surprise(Membership::New, peers);
         // By hand: r = (2 + 4/3)/54, mid-p r/2.
-        assert!((new(&steady) + ((2.0 + 4.0 / 3.0) / 54.0 / 2.0_f64).ln()).abs() < 1e-6);
+        assert!((new(&steady) + ((1.0 + 4.0 / 3.0) / 53.0 / 2.0_f64).ln()).abs() < 1e-6);
         assert!(new(&roaming) < 1.0 && steady.surprise(Membership::Known, peers) < 0.7);
     }
 
