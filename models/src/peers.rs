@@ -21,6 +21,7 @@ use crate::sorted::SortedMap;
 const TOOL_SLOTS: usize = 2048;
 const STEP_SLOTS: usize = 16_384;
 const TARGET_SLOTS: usize = 32_768;
+const ODD_SLOTS: usize = 4096;
 
 /// Novelty of one tool among peers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +96,8 @@ pub(crate) struct GroupNews {
     pub settings: Vec<SettingNews>,
     /// `ln` of the calls within a minute, and of the most on one target.
     pub minutes: Vec<[f32; 2]>,
+    /// What was odd in a member's session, once a member.
+    pub odd: Vec<u64>,
 }
 
 /// What the members of one peer group do.
@@ -107,6 +110,7 @@ pub(crate) struct GroupModel {
     steps: BoundedCounts,
     targets: BoundedCounts,
     by_tool: SortedMap<PeerTool>,
+    odd: BoundedCounts,
     pub(crate) rate: Rate,
     pub(crate) hours: HourProfile,
     pub(crate) context: ContextRates,
@@ -162,6 +166,9 @@ impl GroupModel {
             self.context.learn(&setting.context);
             self.delegation.learn(&setting.delegation);
         }
+        for odd in &news.odd {
+            self.odd.push(*odd, 1.0, ODD_SLOTS);
+        }
         for minute in &news.minutes {
             self.rate.learn_minute(*minute);
         }
@@ -181,6 +188,11 @@ impl GroupModel {
     /// How many members use the tool, decayed.
     pub(crate) fn tool_count(&self, tool: u64) -> f64 {
         self.tools.count(tool)
+    }
+
+    /// How many members have shown an oddity, decayed.
+    pub(crate) fn odd_count(&self, odd: u64) -> f64 {
+        self.odd.count(odd)
     }
 
     pub(crate) fn knows_target(&self, pair: u64) -> bool {
@@ -210,6 +222,7 @@ impl GroupModel {
             tool.novelty.injected.decay(factor);
             tool.bytes.iter_mut().for_each(|m| m.decay(factor));
         });
+        self.odd.decay(factor);
         self.rate.decay(factor);
         self.hours.decay(factor);
         self.context.decay(factor);

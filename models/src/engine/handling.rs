@@ -40,6 +40,7 @@ impl Handling<'_> {
 
     pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
         let at = self.session(event, time);
+        self.note_revision(event, time);
         let world = self.world;
         let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
         let group = tenant.group(self.state.group);
@@ -95,12 +96,12 @@ impl Handling<'_> {
         let crosses = |level: f64, across: f64| {
             evidence >= -(SINGLE * level).min(1.0).ln() || (across + (1.0 - SINGLE) * level) * e_value(evidence) >= 1.0
         };
-        let alarms = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
+        let crossed = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
         let ranked_among = tenant.ranked_among(maturity_class(sessions));
         let mature = sessions >= world.config.settings().mature_sessions && ranked_among >= GATE_RANKS;
-        let revocable = alarms && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
+        let revocable = crossed && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
 
-        let culprit = alarms && (!session.alarmed || scores.score() >= NOTABLE_NATS);
+        let culprit = crossed && (!session.alarmed || scores.score() >= NOTABLE_NATS);
         if culprit || (scores.score() >= NOTABLE_NATS && session.would_keep(scores.score())) {
             let explainer = Explainer {
                 event,
@@ -114,6 +115,15 @@ impl Handling<'_> {
             };
             session.keep(explainer.notable(time));
         }
+        let was_alarmed = session.alarmed;
+        let mut reviews = if phase == Phase::Warmup { Vec::new() } else { self.reviews(event, time) };
+        // A declared change that peers share is one proposal; an alert that is open already stays one.
+        let shared = if crossed && !was_alarmed { self.shared_change(at, event, time) } else { None };
+        let alarms = crossed && shared.is_none();
+        let revocable = revocable && alarms;
+        reviews.extend(shared);
+        let state = &mut *self.state;
+        let Some(session) = state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
         let opened_now = alarms && !session.alarmed;
         session.alarmed |= alarms;
         session.revocable |= revocable;
@@ -157,7 +167,7 @@ impl Handling<'_> {
             alert,
             learned,
         };
-        Assessed { assessment, alarm, first_of_day, last_seen }
+        Assessed { assessment, alarm, reviews, first_of_day, last_seen }
     }
 
     /// The live session of the event; started if need be.

@@ -96,6 +96,7 @@ impl Handling<'_> {
         if ranked {
             self.state.habits.push(f64::from(session.rank));
         }
+        self.report_odd(&session);
         self.decay(session.last);
         let lesson = session.take_lesson();
         if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
