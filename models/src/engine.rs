@@ -8,6 +8,7 @@ mod handling;
 mod learning;
 mod names;
 mod persist;
+mod regroup;
 mod review;
 mod scoring;
 mod session;
@@ -312,6 +313,7 @@ impl Engine {
                 self.snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
             }
             self.last_decay = self.clock;
+            self.regroup();
         }
         self.snapshot.publish();
         let identity_days = self.live_identity_days;

@@ -91,8 +91,7 @@ impl Handling<'_> {
             let revision = self.state.revision;
             for key in [Some(mix(odd, 0)), in_regime.then(|| mix(odd, revision))].into_iter().flatten() {
                 if self.first_notice(key) {
-                    let tenant = self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant);
-                    tenant.group(self.state.group, crate::peers::group_of(&self.state.identity)).odd.push(key);
+                    self.news().odd.push(key);
                 }
             }
         }

@@ -13,7 +13,6 @@ use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
-use crate::peers::group_of;
 
 /// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
 /// as scoring it.
@@ -272,8 +271,7 @@ impl Handling<'_> {
         let suspicious = state.live.iter().any(|s| s.alarmed || f64::from(s.evidence) >= WAIT_NATS);
         if let Some(ln_counts) = over.filter(|_| phase != Phase::Frozen && !suspicious) {
             state.baseline.rate.learn_minute(ln_counts);
-            let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
-            tenant.group(state.group, group_of(&state.identity)).minutes.push(ln_counts);
+            self.news().minutes.push(ln_counts);
         }
     }
 }

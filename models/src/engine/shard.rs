@@ -108,6 +108,7 @@ impl Shard {
             tenant: event.tenant.clone(),
             tenant_fingerprint: f.of(Kind::Tenant, &[&event.tenant]),
             group: f.of(Kind::Group, &[&event.tenant, group_of(&event.identity)]),
+            behaviour: None,
             first_seen: time,
             last_seen: time,
             decayed: time,
@@ -129,7 +130,7 @@ impl Shard {
         }))
     }
 
-    fn touch(&mut self, at: usize) {
+    pub(super) fn touch(&mut self, at: usize) {
         if let Some(slot) = self.slots.get_mut(at) {
             if !slot.dirty {
                 slot.dirty = true;

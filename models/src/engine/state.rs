@@ -94,6 +94,8 @@ pub(super) struct IdentityState {
     pub tenant: Box<str>,
     pub tenant_fingerprint: u64,
     pub group: u64,
+    /// Number of the group that it was found to behave like, where none is declared.
+    pub behaviour: Option<u32>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub decayed: Timestamp,
