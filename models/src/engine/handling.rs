@@ -150,6 +150,9 @@ impl Handling<'_> {
         let mut alarm = None;
         if alarms {
             let opened = self.extend_episode(at, event, time, &scores, opened_now, ranked_among);
+            if let Some(session) = self.state.live.get_mut(at) {
+                session.opened |= opened;
+            }
             alert = self.state.episode.as_ref().map(|e| e.alert.id.clone());
             alarm = Some(Alarm { index, opened, revocable, mature });
         }
