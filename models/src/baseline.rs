@@ -27,7 +27,7 @@ pub(crate) use target::{TargetKeys, TargetScore};
 pub(crate) use tool::{ToolStats, key_of};
 pub(crate) use volume::{Direction, VolumeScore, in_bytes, ln_bytes, prior};
 
-use crate::estimator::counts::BoundedCounts;
+use crate::estimator::counts::{BoundedCounts, Small};
 use crate::estimator::hours::{HourProfile, Start};
 use crate::estimator::novelty::{Familiarity, NoveltyRate};
 use crate::estimator::recent::RecentSet;
@@ -36,9 +36,9 @@ use crate::peers::{CallNews, GroupModel, GroupNews, SettingNews, TargetNews};
 
 /// Slots for tools (56 bytes each).
 pub(crate) const TOOL_SLOTS: usize = 24;
-/// Slots for tools once there are more of them (8 bytes each).
+/// Slots for tools once there are more of them (6 bytes each).
 pub(crate) const USAGE_SLOTS: usize = 512;
-/// Slots for contexts and steps between tools (8 bytes each).
+/// Slots for contexts and steps between tools (6 bytes each).
 pub(crate) const STEP_SLOTS: usize = 512;
 /// Remembered pairs of tool and target (4 bytes each).
 pub(crate) const TARGET_SLOTS: usize = 512;
@@ -113,11 +113,11 @@ impl Step {
 pub(crate) struct Baseline {
     tools: Vec<ToolStats>,
     /// Calls by tool, kept beside `tools` once an identity uses more tools than have room there.
-    usage: BoundedCounts,
+    usage: BoundedCounts<Small>,
     /// Calls of all tools, decayed.
     calls: f32,
     /// Contexts (totals, kinds) and the tools that follow them.
-    steps: BoundedCounts,
+    steps: BoundedCounts<Small>,
     targets: RecentSet,
     prefixes: RecentSet,
     pub(crate) rate: Rate,

@@ -31,7 +31,7 @@ use crate::event::{Event, Timestamp};
 use crate::fingerprint::{Fingerprinter, Kind};
 
 /// Version of the statistical model, written on every alert.
-pub const MODEL_VERSION: &str = "1";
+pub const MODEL_VERSION: &str = "2";
 /// Shards of identities. Fixed, so that nothing depends on the number of threads.
 const SHARDS: usize = 16;
 /// How often shared knowledge is published, in event time and in events.

@@ -10,7 +10,8 @@ pub(crate) use cluster::{Clusters, Profile, cluster};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{
-    Baseline,     ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step, Taint,
+    Baseline, ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step,
+    Taint,
 };
 use crate::estimator::counts::BoundedCounts;
 use crate::estimator::hours::{HourProfile, Start};

@@ -593,7 +593,11 @@ proptest! {
 
 /// One session of an identity that declares no workload: one of three kinds of work.
 fn kind_session(kind: usize, member: usize, number: i64) -> Vec<Event> {
-    let tools = [["crm.lookup", "crm.note", "mail.send"], ["repo.read", "repo.commit", "ci.run"], ["db.query", "report.make", "report.post"]];
+    let tools = [
+        ["crm.lookup", "crm.note", "mail.send"],
+        ["repo.read", "repo.commit", "ci.run"],
+        ["db.query", "report.make", "report.post"],
+    ];
     let start = START + number * 7200 + member as i64 * 40;
     tools[kind]
         .iter()

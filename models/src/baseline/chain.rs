@@ -1,12 +1,12 @@
 //! `chain`: is this the tool that follows, after the last few of this session?
 //!
-//! Stored: contexts and steps share one table of at most 512 slots of 8 bytes. Score: how much less probable the order
+//! Stored: contexts and steps share one table of at most 512 slots of 6 bytes. Score: how much less probable the order
 //! makes the tool than the tool is by itself. Variable order: two tools back only below a step that has been seen
 //! [`GROW_AT`] times (prediction suffix trees: Ron, Singer, Tishby, Machine Learning 1996), so that rare orders do not
 //! thrash the table. With little data the longer contexts are empty and the shorter ones answer.
 
 use super::{Baseline, STEP_SLOTS, Step};
-use crate::estimator::counts::BoundedCounts;
+use crate::estimator::counts::{BoundedCounts, Count};
 use crate::estimator::pitman_yor::probability;
 use crate::fingerprint::mix;
 use crate::peers::{GroupModel, GroupNews};
@@ -25,7 +25,7 @@ pub(crate) fn step_key(context: u64, tool: u64) -> u64 {
 }
 
 /// Probability of `tool` after `context`, given a parent. Where the context is unknown this is the parent.
-pub(crate) fn after(steps: &BoundedCounts, context: u64, tool: u64, parent: f64) -> f64 {
+pub(crate) fn after<C: Count>(steps: &BoundedCounts<C>, context: u64, tool: u64, parent: f64) -> f64 {
     let total = steps.count(context);
     if total <= 0.0 {
         return parent;

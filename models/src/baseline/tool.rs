@@ -1,6 +1,6 @@
 //! `tool`: does this identity use this tool, on this task?
 //!
-//! Stored: 56 bytes a tool held, at most 24 tools; 8 bytes a tool for at most 512 once there are more. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
+//! Stored: 56 bytes a tool held, at most 24 tools; 6 bytes a tool for at most 512 once there are more. Score: `-ln P(tool)` by Pitman-Yor back-off from identity-on-task over
 //! identity, peers-on-task and peers to uniform. With little data the peers decide, and without peers the uniform.
 
 use serde::{Deserialize, Serialize};

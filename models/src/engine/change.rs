@@ -85,8 +85,7 @@ impl Handling<'_> {
     /// Tells the group what was odd in a completed session, once an identity.
     pub(super) fn report_odd(&mut self, session: &Session) {
         let in_regime = self.in_regime(session.last);
-        let odd: Vec<u64> =
-            session.notable.iter().filter(|n| n.event.score >= NOTABLE_NATS).map(|n| n.odd).collect();
+        let odd: Vec<u64> = session.notable.iter().filter(|n| n.event.score >= NOTABLE_NATS).map(|n| n.odd).collect();
         for odd in odd {
             let revision = self.state.revision;
             for key in [Some(mix(odd, 0)), in_regime.then(|| mix(odd, revision))].into_iter().flatten() {

@@ -8,7 +8,9 @@ use super::session::{Session, session_key};
 use super::shard::{Alarm, Assessed, World, unscored};
 use super::state::{GRANTED, IdentityState, LIVE_SESSIONS};
 use crate::assessment::{Assessment, Decision, Outcome};
-use crate::baseline::{ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, key_of, ln_bytes, start_of};
+use crate::baseline::{
+    ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, key_of, ln_bytes, start_of,
+};
 use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
@@ -273,7 +275,8 @@ impl Handling<'_> {
 
     /// Remembers what the credential grants, for the least-privilege proposal.
     fn note_grants(&mut self, scopes: &[Box<str>]) {
-        let scopes = scopes.iter().take(GRANTED).map(|scope| (self.world.fingerprinter.of(Kind::Scope, &[scope]), scope));
+        let scopes =
+            scopes.iter().take(GRANTED).map(|scope| (self.world.fingerprinter.of(Kind::Scope, &[scope]), scope));
         let scopes: Vec<(u64, &Box<str>)> = scopes.collect();
         let keys = || scopes.iter().map(|(fingerprint, _)| key_of(*fingerprint));
         if keys().eq(self.state.granted.iter().copied()) {

@@ -19,7 +19,7 @@ use crate::event::Timestamp;
 use crate::fingerprint::Kind;
 
 /// Format of the stored state. Raise it with every change of a stored struct.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
