@@ -57,6 +57,12 @@ pub enum AlertKind {
     RevokedCredentialUsed,
     /// The brake opened: too many identities would have been revoked at once.
     BrakeOpened,
+    /// A credential was accepted after its end.
+    ExpiredCredentialUsed,
+    /// The volume has risen so slowly that every single day looked usual. For review.
+    SlowDrift,
+    /// A declared change that peers share: one proposal for the whole peer group, instead of an alert for each.
+    Rebaseline,
 }
 
 impl AlertKind {
@@ -66,6 +72,9 @@ impl AlertKind {
             AlertKind::ScopeDrift => "scope_drift",
             AlertKind::RevokedCredentialUsed => "revoked_credential_used",
             AlertKind::BrakeOpened => "brake_opened",
+            AlertKind::ExpiredCredentialUsed => "expired_credential_used",
+            AlertKind::SlowDrift => "slow_drift",
+            AlertKind::Rebaseline => "rebaseline",
         }
     }
 }

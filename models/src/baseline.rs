@@ -264,6 +264,16 @@ impl Baseline {
         self.rate.decay(factor);
     }
 
+    /// Contexts and steps remembered, as far as fingerprints are stored.
+    pub(crate) fn known_steps(&self) -> impl Iterator<Item = u64> {
+        self.steps.fingerprints()
+    }
+
+    /// Targets remembered, with their tools and tasks, as far as fingerprints are stored.
+    pub(crate) fn known_pairs(&self) -> impl Iterator<Item = u64> {
+        self.targets.fingerprints()
+    }
+
     /// Distinct pairs of tool and target remembered.
     pub(crate) fn known_targets(&self) -> usize {
         self.targets.len()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimator::histogram::{Bins, ScoreCounts, TailTable};
 use crate::estimator::normal::Moments;
-use crate::peers::{GroupModel, GroupNews};
+use crate::peers::{Clusters, EVERYONE, GroupModel, GroupNews, is_found};
 use crate::sorted::SortedMap;
 
 /// An accumulator of evidence within a session.
@@ -66,13 +66,13 @@ impl Lane {
     /// has the most: in recorded hijacks one or two calls do the harm, and what accumulates over the others hides them.
     pub(crate) fn ln_share(self) -> f64 {
         let share: f64 = match self {
-            Lane::Peak => 0.74,
+            Lane::Peak => 0.60,
             Lane::Joint => 0.08,
-            Lane::Fused | Lane::Level | Lane::Context => 0.03,
-            Lane::Target => 0.02,
-            Lane::Kin | Lane::Volume | Lane::Rate | Lane::Scope | Lane::Flow => 0.01,
-            Lane::Tool | Lane::Mean | Lane::Delegation => 0.005,
-            Lane::Chain | Lane::Schedule => 0.0025,
+            Lane::Volume | Lane::Level | Lane::Context => 0.05,
+            Lane::Fused | Lane::Target => 0.03,
+            Lane::Rate | Lane::Kin | Lane::Scope | Lane::Flow => 0.02,
+            Lane::Tool => 0.01,
+            Lane::Chain | Lane::Mean | Lane::Delegation | Lane::Schedule => 0.005,
         };
         share.ln()
     }
@@ -188,10 +188,10 @@ impl TenantPending {
         }));
     }
 
-    pub(crate) fn group(&mut self, fingerprint: u64, name: &str) -> &mut GroupNews {
+    pub(crate) fn group(&mut self, fingerprint: u64, name: impl FnOnce() -> String) -> &mut GroupNews {
         let group = self.groups.entry(fingerprint);
         if group.name.is_empty() {
-            group.name = name.into();
+            group.name = name().into();
         }
         &mut group.news
     }
@@ -218,6 +218,20 @@ impl Snapshot {
         for (fingerprint, news) in pending.tenants.iter() {
             self.tenants.entry(fingerprint).learn(news);
         }
+    }
+
+    /// Gives a group that was found by behaviour what its members do. A new one starts with the rates of everybody.
+    pub(crate) fn regrouped(&mut self, tenant: u64, key: u64, everyone: u64, name: &str, own: GroupModel) {
+        let groups = &mut self.tenants.entry(tenant).groups;
+        let rates = groups.find(key).or(groups.find(everyone)).cloned().unwrap_or_default();
+        let mut model = own.with_rates_of(rates);
+        model.name = name.into();
+        *groups.entry(key) = model;
+    }
+
+    /// Remembers how a tenant's identities were grouped.
+    pub(crate) fn set_clusters(&mut self, tenant: u64, clusters: Clusters) {
+        self.tenants.entry(tenant).clusters = clusters;
     }
 
     /// Freezes the tables under the next version.
@@ -247,6 +261,8 @@ pub(crate) struct TenantModel {
     identity_days: f64,
     groups: SortedMap<GroupModel>,
     nobody: GroupModel,
+    /// How identities without a declared group were grouped last.
+    pub clusters: Clusters,
 }
 
 impl Default for TenantModel {
@@ -267,6 +283,7 @@ impl Default for TenantModel {
             identity_days: 0.0,
             groups: SortedMap::default(),
             nobody: GroupModel::default(),
+            clusters: Clusters::default(),
         };
         model.rebuild();
         model
@@ -274,7 +291,8 @@ impl Default for TenantModel {
 }
 
 /// How far beyond the data a tail is extrapolated, in nats. Uncapped, the worst extrapolated lane decides everything; the
-/// strongest event may go further, because its own tail is learned from events, of which there are many more.
+/// strongest event may go further, because its own tail is learned from events, of which there are many more. What a lane
+/// claims too much costs power, not the promise: the statistic made of the lanes is ranked again.
 const LANE_BEYOND: f64 = 2.0;
 const PEAK_BEYOND: f64 = 8.0;
 const SESSION_BEYOND: f64 = 4.0;
@@ -293,7 +311,12 @@ impl TenantModel {
             self.learn_session(session);
         }
         self.identity_days += news.identity_days as f64;
+        // What groups found by behaviour learn, everybody learns: identities not grouped yet are judged by that.
+        let everyone = self.groups.iter().find(|(_, group)| &*group.name == EVERYONE).map(|(key, _)| key);
         for (fingerprint, group) in news.groups.iter() {
+            if let Some(everyone) = everyone.filter(|_| is_found(&group.name)) {
+                self.groups.entry(everyone).learn(&group.news);
+            }
             let model = self.groups.entry(fingerprint);
             model.name.clone_from(&group.name);
             model.learn(&group.news);

@@ -1,5 +1,6 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod change;
 mod episode;
 mod explain;
 mod governor;
@@ -7,6 +8,8 @@ mod handling;
 mod learning;
 mod names;
 mod persist;
+mod regroup;
+mod review;
 mod scoring;
 mod session;
 mod shard;
@@ -242,6 +245,9 @@ impl Engine {
             self.governor.active(time, self.config.settings(), assessed.last_seen);
             self.live_identity_days += f64::from(u8::from(assessed.first_of_day));
             effects.extend(self.governor.watch(&case).map(|alert| Output::Alert(Box::new(alert))));
+            for review in &assessed.reviews {
+                effects.extend(self.governor.review(&case, review).map(|alert| Output::Alert(Box::new(alert))));
+            }
         }
         out.push(Output::Assessed(assessed.assessment));
         out.append(&mut closed);
@@ -307,6 +313,7 @@ impl Engine {
                 self.snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
             }
             self.last_decay = self.clock;
+            self.regroup();
         }
         self.snapshot.publish();
         let identity_days = self.live_identity_days;

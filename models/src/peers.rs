@@ -3,13 +3,14 @@
 //! Counts are numbers of identities, not of calls, so one loud identity cannot make a tool normal for its peers
 //! (`model-notes`, section 3).
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine groups by declared workload only, so far"))]
 mod cluster;
+
+pub(crate) use cluster::{Clusters, Profile, cluster};
 
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{
-    ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step, Taint,
+    Baseline,     ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step, Taint,
 };
 use crate::estimator::counts::BoundedCounts;
 use crate::estimator::hours::{HourProfile, Start};
@@ -21,6 +22,7 @@ use crate::sorted::SortedMap;
 const TOOL_SLOTS: usize = 2048;
 const STEP_SLOTS: usize = 16_384;
 const TARGET_SLOTS: usize = 32_768;
+const ODD_SLOTS: usize = 4096;
 
 /// Novelty of one tool among peers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -95,6 +97,8 @@ pub(crate) struct GroupNews {
     pub settings: Vec<SettingNews>,
     /// `ln` of the calls within a minute, and of the most on one target.
     pub minutes: Vec<[f32; 2]>,
+    /// What was odd in a member's session, once a member.
+    pub odd: Vec<u64>,
 }
 
 /// What the members of one peer group do.
@@ -107,6 +111,7 @@ pub(crate) struct GroupModel {
     steps: BoundedCounts,
     targets: BoundedCounts,
     by_tool: SortedMap<PeerTool>,
+    odd: BoundedCounts,
     pub(crate) rate: Rate,
     pub(crate) hours: HourProfile,
     pub(crate) context: ContextRates,
@@ -129,7 +134,7 @@ impl GroupModel {
             }
         }
         for target in &news.targets {
-            let novelty = &mut self.by_tool.entry(target.tool).novelty;
+            let novelty = &mut self.by_tool.entry(by_tool_key(target.tool)).novelty;
             if target.on_task {
                 novelty.new_on_task.push(target.new_on_task);
             }
@@ -142,7 +147,7 @@ impl GroupModel {
             }
         }
         for call in &news.calls {
-            let entry = self.by_tool.entry(call.tool);
+            let entry = self.by_tool.entry(by_tool_key(call.tool));
             for (moments, y) in entry.bytes.iter_mut().zip(call.ln_bytes).filter(|(_, y)| *y >= 0.0) {
                 moments.push(f64::from(y));
             }
@@ -161,6 +166,9 @@ impl GroupModel {
             }
             self.context.learn(&setting.context);
             self.delegation.learn(&setting.delegation);
+        }
+        for odd in &news.odd {
+            self.odd.push(*odd, 1.0, ODD_SLOTS);
         }
         for minute in &news.minutes {
             self.rate.learn_minute(*minute);
@@ -183,17 +191,56 @@ impl GroupModel {
         self.tools.count(tool)
     }
 
+    /// Takes in what one member does: each tool, step and target counts it once, however often it does so.
+    pub(crate) fn absorb(&mut self, baseline: &Baseline) {
+        for tool in baseline.tools() {
+            self.tools.push(u64::from(tool.key) << 32, 1.0, TOOL_SLOTS);
+            self.tools_total += 1.0;
+            let own = self.by_tool.entry(u64::from(tool.key));
+            own.novelty.new_on_task.merge(tool.new_on_task);
+            own.novelty.new.merge(tool.novelty);
+            own.novelty.injected.merge(tool.injected);
+            for (moments, theirs) in own.bytes.iter_mut().zip(&tool.bytes) {
+                moments.merge(theirs);
+            }
+        }
+        baseline.known_steps().for_each(|step| {
+            self.steps.push(step, 1.0, STEP_SLOTS);
+        });
+        baseline.known_pairs().for_each(|pair| {
+            self.targets.push(pair, 1.0, TARGET_SLOTS);
+        });
+    }
+
+    /// Its own tools, steps and targets with the rates of another group.
+    pub(crate) fn with_rates_of(self, rates: GroupModel) -> Self {
+        let Self { tools, tools_total, steps, targets, mut by_tool, .. } = self;
+        by_tool.for_each_entry(|key, tool| {
+            // How new something is to the peers as well, members do not remember.
+            if let Some(known) = rates.by_tool.find(key) {
+                tool.novelty.also_new = known.novelty.also_new;
+                tool.novelty.far = known.novelty.far;
+            }
+        });
+        Self { tools, tools_total, steps, targets, by_tool, ..rates }
+    }
+
+    /// How many members have shown an oddity, decayed.
+    pub(crate) fn odd_count(&self, odd: u64) -> f64 {
+        self.odd.count(odd)
+    }
+
     pub(crate) fn knows_target(&self, pair: u64) -> bool {
         self.targets.count(pair) > 0.0
     }
 
     pub(crate) fn novelty(&self, tool: u64) -> PeerNovelty {
-        self.by_tool.find(tool).map(|t| t.novelty).unwrap_or_default()
+        self.by_tool.find(by_tool_key(tool)).map(|t| t.novelty).unwrap_or_default()
     }
 
     /// Mean of `ln(1 + bytes)` of a tool among peers.
     pub(crate) fn mean_bytes(&self, tool: u64, index: usize) -> Option<f64> {
-        self.by_tool.find(tool)?.bytes.get(index)?.mean()
+        self.by_tool.find(by_tool_key(tool))?.bytes.get(index)?.mean()
     }
 
     /// Weighs everything by `factor`.
@@ -210,6 +257,7 @@ impl GroupModel {
             tool.novelty.injected.decay(factor);
             tool.bytes.iter_mut().for_each(|m| m.decay(factor));
         });
+        self.odd.decay(factor);
         self.rate.decay(factor);
         self.hours.decay(factor);
         self.context.decay(factor);
@@ -219,15 +267,33 @@ impl GroupModel {
     }
 }
 
+/// The group of identities whose workload declares none.
+pub(crate) const EVERYONE: &str = "all identities";
+
+/// Name of a group that was found by behaviour.
+pub(crate) fn found(number: u32) -> String {
+    format!("behaviour {number}")
+}
+
+/// Whether a group of this name was found by behaviour; declared ones are SPIFFE paths.
+pub(crate) fn is_found(name: &str) -> bool {
+    name.starts_with("behaviour ")
+}
+
 /// The peer group of an identity: the parent of its SPIFFE path (a declared grouping of workloads), else the tenant.
 pub(crate) fn group_of(identity: &str) -> &str {
     match identity.strip_prefix("spiffe://") {
         Some(rest) if rest.contains('/') => identity.rfind('/').and_then(|at| identity.get(..at)).unwrap_or(identity),
-        _ => "all identities",
+        _ => EVERYONE,
     }
 }
 
 /// The step that stands for `previous` in explanations.
 pub(crate) fn is_start(tool: u64) -> bool {
     tool == Step::START
+}
+
+/// Baselines keep half of a tool's fingerprint, so groups do as well.
+fn by_tool_key(tool: u64) -> u64 {
+    u64::from(crate::baseline::key_of(tool))
 }

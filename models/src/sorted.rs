@@ -39,6 +39,11 @@ impl<V: Default> SortedMap<V> {
         self.entries.iter_mut().map(|(_, v)| v).for_each(f);
     }
 
+    /// Changes every value by its key, in key order.
+    pub(crate) fn for_each_entry(&mut self, mut f: impl FnMut(u64, &mut V)) {
+        self.entries.iter_mut().for_each(|(k, v)| f(*k, v));
+    }
+
     /// Key and value pairs in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.entries.iter().map(|(k, v)| (*k, v))

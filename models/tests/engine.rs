@@ -590,3 +590,44 @@ proptest! {
         prop_assert!(once == feed(&mut engine(config()), &events, Phase::Live));
     }
 }
+
+/// One session of an identity that declares no workload: one of three kinds of work.
+fn kind_session(kind: usize, member: usize, number: i64) -> Vec<Event> {
+    let tools = [["crm.lookup", "crm.note", "mail.send"], ["repo.read", "repo.commit", "ci.run"], ["db.query", "report.make", "report.post"]];
+    let start = START + number * 7200 + member as i64 * 40;
+    tools[kind]
+        .iter()
+        .enumerate()
+        .map(|(i, tool)| {
+            let time = Timestamp::from_seconds(start + i as i64 * 9);
+            let raw = format!(
+                r#"{{"id":"k-{kind}-{member}-{number}-{i}","time":"{time}","identity":"agent-{kind}-{member}","session":"k-{kind}-{member}-{number}","tool":"{tool}","action":"execute"}}"#
+            );
+            decode(raw.as_bytes()).unwrap().event
+        })
+        .collect()
+}
+
+#[test]
+fn identities_without_a_declared_workload_are_grouped_by_what_they_do() {
+    let mut engine = engine(config());
+    let mut events: Vec<Event> = (0..30)
+        .flat_map(|number| (0..3).flat_map(move |kind| (0..24).flat_map(move |m| kind_session(kind, m, number))))
+        .collect();
+    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+    feed(&mut engine, &events, Phase::Warmup);
+    let group = |engine: &Engine, kind: usize, member: usize| {
+        engine.identity("default", &format!("agent-{kind}-{member}")).unwrap().group
+    };
+    let groups: Vec<_> = (0..3).map(|kind| group(&engine, kind, 0)).collect();
+    assert!(groups.iter().all(|g| g.starts_with("behaviour ")), "{groups:?}");
+    assert!(groups[0] != groups[1] && groups[1] != groups[2] && groups[0] != groups[2]);
+    for kind in 0..3 {
+        assert!((0..24).all(|member| group(&engine, kind, member) == groups[kind]));
+    }
+    // The groups survive a restart with everything else.
+    let mut blobs = std::collections::BTreeMap::new();
+    blobs.extend(engine.checkpoint().put);
+    let restored = Engine::restore(config().check().unwrap(), blobs).unwrap();
+    assert_eq!(group(&restored, 1, 5), groups[1]);
+}

@@ -105,6 +105,9 @@ pub(super) fn kind(kind: AlertKind) -> &'static str {
         AlertKind::ScopeDrift => "scope drift",
         AlertKind::RevokedCredentialUsed => "revoked credential used",
         AlertKind::BrakeOpened => "brake opened",
+        AlertKind::ExpiredCredentialUsed => "expired credential used",
+        AlertKind::SlowDrift => "slow drift",
+        AlertKind::Rebaseline => "re-baseline?",
     }
 }
 

@@ -24,6 +24,7 @@ impl Handling<'_> {
         ranked_among: f64,
     ) -> bool {
         let opened = self.state.episode.is_none();
+        let fleet_wide = if opened { self.fleet_wide(at) } else { None };
         if opened {
             let alert = self.new_alert(at, event, time, ranked_among);
             self.state.episode = Some(Box::new(Episode { alert, sessions: Vec::new() }));
@@ -58,7 +59,7 @@ impl Handling<'_> {
             merge_events(alert, &session.notable);
             if opened || f64::from(session.evidence) >= alert.evidence {
                 alert.contributions = contributions(&session.notable);
-                alert.summary = summary(&alert.contributions);
+                alert.summary = summary(&alert.contributions) + fleet_wide.as_deref().unwrap_or_default();
                 alert.tags = tags(&alert.contributions, &session.notable);
             }
         }

@@ -17,6 +17,7 @@ use crate::dimension::{Dimension, DimensionValues};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::Familiarity;
 use crate::event::{Action, Event, Timestamp};
+use crate::fingerprint::mix;
 use crate::peers::{GroupModel, is_start};
 use crate::text::disarmed;
 
@@ -30,6 +31,8 @@ const SHOWN: usize = 120;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Notable {
     pub event: AlertEvent,
+    /// Tool and strongest dimension as one fingerprint: what peers may show as well.
+    pub odd: u64,
     pub findings: DimensionValues<Option<Finding>>,
 }
 
@@ -81,6 +84,7 @@ impl Explainer<'_> {
             *finding = nats.map(|nats| self.finding(dimension, nats));
         }
         Notable {
+            odd: mix(self.step.tool, strongest.map_or(0, |d| d as u64 + 1)),
             event: AlertEvent {
                 id: event.id.clone(),
                 time,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::review::Review;
 use super::shard::Alarm;
 use super::{MODEL_VERSION, Output, Trust};
 use crate::alert::{Alert, AlertId, AlertKind, Severity};
@@ -17,6 +18,8 @@ use crate::fingerprint::{Fingerprinter, Kind};
 const LEDGER_FLOAT: f64 = 5.0;
 /// Credentials watched after their revocation was requested.
 const WATCHED: usize = 4096;
+/// Proposals remembered, so that each is made once.
+const PROPOSED: usize = 256;
 /// Use of a credential this soon after its revocation was requested may still be under way.
 const GRACE_SECONDS: f64 = 60.0;
 
@@ -45,6 +48,8 @@ pub(super) struct Governor {
     /// Alerts that have drawn on the ledger and are not settled, once for each revocation.
     charged: Vec<AlertId>,
     pub alerts_opened: u64,
+    /// Proposals made for whole peer groups.
+    proposed: Vec<AlertId>,
 }
 
 impl Default for Governor {
@@ -59,6 +64,7 @@ impl Default for Governor {
             watched: BTreeMap::new(),
             charged: Vec::new(),
             alerts_opened: 0,
+            proposed: Vec::new(),
         }
     }
 }
@@ -237,6 +243,30 @@ impl Governor {
             reason: alert.summary.clone(),
             tags: alert.tags.clone(),
         }
+    }
+
+    /// The alert of a review; `None` where the policy tells nobody, or what speaks for a group has been said already.
+    pub(super) fn review(&mut self, case: &Case<'_>, review: &Review) -> Option<Alert> {
+        if mode_of(case.config.settings(), case.event) == Mode::Shadow {
+            return None;
+        }
+        let identity = if review.shared { "" } else { &*case.event.identity };
+        let parts = [review.kind.as_str(), &*case.event.tenant, identity, &review.subject];
+        let id = AlertId(format!("alt_{}", case.fingerprinter.hex(Kind::Alert, &parts)).into());
+        if review.shared {
+            if self.proposed.contains(&id) {
+                return None;
+            }
+            if self.proposed.len() >= PROPOSED {
+                self.proposed.remove(0);
+            }
+            self.proposed.push(id.clone());
+        }
+        let mut alert = blank(case, review.kind, id);
+        alert.severity = review.severity;
+        alert.summary.clone_from(&review.summary);
+        alert.tags = review.tags.iter().map(|tag| (*tag).into()).collect();
+        Some(alert)
     }
 
     /// An alert if the event uses a credential whose revocation was requested: once a revocation, and never revoking.

@@ -13,7 +13,6 @@ use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
-use crate::peers::group_of;
 
 /// Score (nats) from which an event is kept for an alert that may come: one in a hundred. Explaining an event costs as much
 /// as scoring it.
@@ -40,6 +39,7 @@ impl Handling<'_> {
 
     pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
         let at = self.session(event, time);
+        self.note_revision(event, time);
         let world = self.world;
         let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
         let group = tenant.group(self.state.group);
@@ -95,12 +95,12 @@ impl Handling<'_> {
         let crosses = |level: f64, across: f64| {
             evidence >= -(SINGLE * level).min(1.0).ln() || (across + (1.0 - SINGLE) * level) * e_value(evidence) >= 1.0
         };
-        let alarms = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
+        let crossed = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
         let ranked_among = tenant.ranked_among(maturity_class(sessions));
         let mature = sessions >= world.config.settings().mature_sessions && ranked_among >= GATE_RANKS;
-        let revocable = alarms && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
+        let revocable = crossed && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
 
-        let culprit = alarms && (!session.alarmed || scores.score() >= NOTABLE_NATS);
+        let culprit = crossed && (!session.alarmed || scores.score() >= NOTABLE_NATS);
         if culprit || (scores.score() >= NOTABLE_NATS && session.would_keep(scores.score())) {
             let explainer = Explainer {
                 event,
@@ -114,6 +114,15 @@ impl Handling<'_> {
             };
             session.keep(explainer.notable(time));
         }
+        let was_alarmed = session.alarmed;
+        let mut reviews = if phase == Phase::Warmup { Vec::new() } else { self.reviews(event, time) };
+        // A declared change that peers share is one proposal; an alert that is open already stays one.
+        let shared = if crossed && !was_alarmed { self.shared_change(at, event, time) } else { None };
+        let alarms = crossed && shared.is_none();
+        let revocable = revocable && alarms;
+        reviews.extend(shared);
+        let state = &mut *self.state;
+        let Some(session) = state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
         let opened_now = alarms && !session.alarmed;
         session.alarmed |= alarms;
         session.revocable |= revocable;
@@ -157,7 +166,7 @@ impl Handling<'_> {
             alert,
             learned,
         };
-        Assessed { assessment, alarm, first_of_day, last_seen }
+        Assessed { assessment, alarm, reviews, first_of_day, last_seen }
     }
 
     /// The live session of the event; started if need be.
@@ -262,8 +271,7 @@ impl Handling<'_> {
         let suspicious = state.live.iter().any(|s| s.alarmed || f64::from(s.evidence) >= WAIT_NATS);
         if let Some(ln_counts) = over.filter(|_| phase != Phase::Frozen && !suspicious) {
             state.baseline.rate.learn_minute(ln_counts);
-            let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
-            tenant.group(state.group, group_of(&state.identity)).minutes.push(ln_counts);
+            self.news().minutes.push(ln_counts);
         }
     }
 }

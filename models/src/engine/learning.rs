@@ -17,7 +17,7 @@ use crate::calibration::{SessionRecord, maturity_class};
 use crate::decision::Verdict;
 use crate::estimator::calibrator::e_value;
 use crate::event::Timestamp;
-use crate::peers::group_of;
+use crate::peers::GroupNews;
 
 /// Session evidence (nats) from which a lesson waits a week: p < .001.
 const WEEK_NATS: f64 = 6.908;
@@ -96,6 +96,7 @@ impl Handling<'_> {
         if ranked {
             self.state.habits.push(f64::from(session.rank));
         }
+        self.report_odd(&session);
         self.decay(session.last);
         let lesson = session.take_lesson();
         if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
@@ -146,13 +147,20 @@ impl Handling<'_> {
     fn teach(&mut self, lesson: &Lesson) {
         let state = &mut *self.state;
         let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
-        let news = tenant.group(state.group, group_of(&state.identity));
+        let news = tenant.group(state.group, || state.group_name());
         for setting in &lesson.settings {
             state.baseline.learn_setting(setting, news);
         }
         for (step, targets) in lesson.iter() {
             state.baseline.learn(step, targets, news);
         }
+    }
+
+    /// What is new for its peer group.
+    pub(super) fn news(&mut self) -> &mut GroupNews {
+        let state = &*self.state;
+        let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
+        tenant.group(state.group, || state.group_name())
     }
 
     /// Forgets with the configured half-life: eagerly, but only when an eighth of it has passed.

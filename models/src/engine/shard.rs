@@ -4,6 +4,7 @@ use super::Output;
 use super::Phase;
 use super::handling::Handling;
 use super::names::Names;
+use super::review::Review;
 use super::state::{History, ID_SLOTS, IdentityState};
 use crate::alert::AlertId;
 use crate::assessment::{Assessment, Decision, Outcome};
@@ -12,6 +13,7 @@ use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::Verdict;
 use crate::dimension::Dimension;
+use crate::estimator::drift::FrozenReference;
 use crate::estimator::exceedance::Exceedances;
 use crate::estimator::recent::RecentSet;
 use crate::event::{Event, Timestamp};
@@ -31,6 +33,8 @@ pub(super) struct Assessed {
     pub assessment: Assessment,
     /// Where the identity is, if an episode is open and this event belongs to it.
     pub alarm: Option<Alarm>,
+    /// What a person should look at, whatever the score.
+    pub reviews: Vec<Review>,
     /// Whether the identity had not acted before on this day.
     pub first_of_day: bool,
     /// When it had acted before.
@@ -104,6 +108,7 @@ impl Shard {
             tenant: event.tenant.clone(),
             tenant_fingerprint: f.of(Kind::Tenant, &[&event.tenant]),
             group: f.of(Kind::Group, &[&event.tenant, group_of(&event.identity)]),
+            behaviour: None,
             first_seen: time,
             last_seen: time,
             decayed: time,
@@ -115,13 +120,17 @@ impl Shard {
             ids: RecentSet::new(),
             across: [0.0; 2],
             habits: Exceedances::default(),
+            drift: FrozenReference::default(),
+            revision: 0,
+            regime_until: None,
+            notices: RecentSet::new(),
             live: Vec::new(),
             waiting: Vec::new(),
             episode: None,
         }))
     }
 
-    fn touch(&mut self, at: usize) {
+    pub(super) fn touch(&mut self, at: usize) {
         if let Some(slot) = self.slots.get_mut(at) {
             if !slot.dirty {
                 slot.dirty = true;
@@ -224,6 +233,7 @@ pub(super) fn unscored(outcome: Outcome, event: &Event) -> Assessed {
             learned: false,
         },
         alarm: None,
+        reviews: Vec::new(),
         first_of_day: false,
         last_seen: None,
     }

@@ -6,6 +6,7 @@ use super::session::{CHECKPOINTS, Lesson, Session};
 use crate::alert::{Alert, AlertId};
 use crate::baseline::{Baseline, Minute};
 use crate::calibration::{Lane, SessionRecord};
+use crate::estimator::drift::FrozenReference;
 use crate::estimator::exceedance::Exceedances;
 use crate::estimator::normal::Moments;
 use crate::estimator::recent::RecentSet;
@@ -93,6 +94,8 @@ pub(super) struct IdentityState {
     pub tenant: Box<str>,
     pub tenant_fingerprint: u64,
     pub group: u64,
+    /// Number of the group that it was found to behave like, where none is declared.
+    pub behaviour: Option<u32>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub decayed: Timestamp,
@@ -108,6 +111,13 @@ pub(super) struct IdentityState {
     pub across: [f64; 2],
     /// How strange its past sessions were, by their ranks.
     pub habits: Exceedances,
+    /// Volume against weeks that stay as they were.
+    pub drift: FrozenReference,
+    /// Fingerprint of the revision it declares, 0 for none, and until when deviations may belong to that change.
+    pub revision: u64,
+    pub regime_until: Option<Timestamp>,
+    /// What has been said once: notices to people, and oddities to the group.
+    pub notices: RecentSet,
     pub live: Vec<Session>,
     pub waiting: Vec<Waiting>,
     pub episode: Option<Box<Episode>>,
@@ -121,6 +131,7 @@ impl IdentityState {
             + self.tenant.len()
             + self.baseline.bytes()
             + self.ids.bytes()
+            + self.notices.bytes()
             + self.live.iter().map(Session::bytes).sum::<usize>()
             + self.waiting.iter().map(|w| size_of::<Waiting>() + w.lesson.bytes()).sum::<usize>()
             + self.episode.as_ref().map_or(0, |_| size_of::<Episode>())

@@ -2,11 +2,11 @@
 
 use super::explain::typical_bytes;
 use super::persist::bytes_of;
-use super::shard::shard_of;
+use super::shard::{Shard, shard_of};
+use super::state::IdentityState;
 use super::{Engine, SHARDS};
 use crate::calibration::{MATURITY_CLASSES, TenantModel};
 use crate::fingerprint::Kind;
-use crate::peers::group_of;
 use crate::view::{EngineView, IdentityView, StepView, ToolView};
 
 /// Steps shown of one identity.
@@ -42,7 +42,7 @@ impl Engine {
         Some(IdentityView {
             tenant: state.tenant.clone(),
             identity: state.identity.clone(),
-            group: group_of(&state.identity).into(),
+            group: self.group_label(state, shard).into(),
             first_seen: state.first_seen,
             last_seen: state.last_seen,
             events: state.events,
@@ -55,6 +55,16 @@ impl Engine {
             live_sessions: state.live.len() as u32,
             bytes: state.bytes(),
         })
+    }
+
+    /// Name of the peer group; one that was found is told by what is typical of it.
+    fn group_label(&self, state: &IdentityState, shard: &Shard) -> String {
+        let (Some(number), Some(tenant)) = (state.behaviour, self.snapshot.tenant(state.tenant_fingerprint)) else {
+            return state.group_name();
+        };
+        let typical = tenant.clusters.typical(number);
+        let names: Vec<_> = typical.iter().take(3).map(|(key, _)| String::from(shard.names.tool(*key))).collect();
+        format!("{} ({})", state.group_name(), names.join(", "))
     }
 
     fn steps(&self, fingerprint: u64) -> Vec<StepView> {

@@ -106,6 +106,11 @@ impl BoundedCounts {
         }
     }
 
+    /// What it holds, in no particular but a fixed order; only the stored half of each fingerprint is set.
+    pub fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().filter(|s| s.fingerprint != 0).map(|s| u64::from(s.fingerprint) << 32)
+    }
+
     /// Multiplies every count by `factor`; what falls below a twentieth is forgotten.
     pub fn decay(&mut self, factor: f64) {
         for slot in self.slots.iter_mut().filter(|s| s.fingerprint != 0) {

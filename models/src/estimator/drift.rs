@@ -19,8 +19,6 @@ const STEP: f64 = 0.1;
 const TOLERANCE: f64 = 0.25;
 /// The least deviation that is believed: days that were all alike do not make the next one impossible.
 const LEAST_DEVIATION: f64 = 0.05;
-/// Evidence injected per identity-day: the number of false reviews that is allowed for one.
-const BUDGET: f64 = 1e-3;
 
 /// Daily means against a frozen reference, 40 bytes. The statistic is logarithmic, so that its unit is the nat.
 ///
@@ -57,24 +55,25 @@ pub struct Day {
 impl FrozenReference {
     /// Learns one value of the statistic on a day, given as its number since any fixed one. The first value of a new day
     /// closes the day before, and returns how it stood to the reference, if there was one.
-    pub fn push(&mut self, day: u32, value: f64) -> Option<Day> {
+    pub fn push(&mut self, day: u32, value: f64, budget: f64) -> Option<Day> {
         let closed = (self.n > 0.0 && day != self.today).then(|| f64::from(self.sum) / f64::from(self.n));
         if closed.is_some() || self.n <= 0.0 {
             (self.today, self.n, self.sum) = (day, 0.0, 0.0);
         }
         self.n += 1.0;
         self.sum += value as f32;
-        self.close(closed?)
+        self.close(closed?, budget)
     }
 
     /// Learns the mean of one whole day and returns how it stands to the reference; `None` in the first 14 days.
     ///
     /// ```text
-    /// p = P(T_{n-1} > (x - m - 0.25)/(s sqrt(1 + 1/n)))     R = (R + 0.001) f(p)     review at R >= 1, then R = 0
+    /// p = P(T_{n-1} > (x - m - 0.25)/(s sqrt(1 + 1/n)))     R = (R + b) f(p)     review at R >= 1, then R = 0
     /// ```
-    /// `m`, `s`, `n`: mean, deviation and days of the reference; `f`: [`e_value`].
-    pub fn close(&mut self, mean: f64) -> Option<Day> {
-        let day = (self.days > 0.0).then(|| self.compare(mean));
+    /// `m`, `s`, `n`: mean, deviation and days of the reference; `f`: [`e_value`]; `b` = `budget`, the false reviews accepted per
+    /// identity-day.
+    pub fn close(&mut self, mean: f64, budget: f64) -> Option<Day> {
+        let day = (self.days > 0.0).then(|| self.compare(mean, budget));
         self.gathering.push(mean);
         if self.days <= 0.0 && self.gathering.n() >= FIRST {
             let deviation = self.gathering.deviation().unwrap_or_default();
@@ -89,12 +88,12 @@ impl FrozenReference {
         day
     }
 
-    fn compare(&mut self, mean: f64) -> Day {
+    fn compare(&mut self, mean: f64, budget: f64) -> Day {
         let (reference, n) = (f64::from(self.mean), f64::from(self.days));
         let t = (mean - reference - TOLERANCE) / (f64::from(self.deviation) * (1.0 + 1.0 / n).sqrt());
         let p = StudentsT::new(0.0, 1.0, n - 1.0).map_or(1.0, |law| law.sf(t));
         let nats = -p.clamp(1e-12, 1.0).ln();
-        let evidence = (f64::from(self.evidence) + BUDGET) * e_value(nats);
+        let evidence = (f64::from(self.evidence) + budget) * e_value(nats);
         let review = evidence >= 1.0;
         self.evidence = if review { 0.0 } else { evidence as f32 };
         Day { mean, reference, nats, evidence, review }
@@ -117,6 +116,8 @@ impl FrozenReference {
 mod tests {
     use super::*;
 
+    const BUDGET: f64 = 1e-3;
+
     #[test]
     fn state_is_as_small_as_stated() {
         assert_eq!(size_of::<FrozenReference>(), 40);
@@ -126,7 +127,7 @@ mod tests {
     fn reference() -> FrozenReference {
         let mut reference = FrozenReference::default();
         for i in 0..14 {
-            assert_eq!(reference.close(if i % 2 == 0 { 0.9 } else { 1.1 }), None);
+            assert_eq!(reference.close(if i % 2 == 0 { 0.9 } else { 1.1 }, BUDGET), None);
         }
         reference
     }
@@ -136,16 +137,16 @@ mod tests {
         // s = .1 sqrt(14/13) = .1037749; s sqrt(15/14) = .1074172; t = (1.45 - 1 - .25)/.1074172 = 1.861898, 13 degrees:
         // between the table's t(.05) = 1.770933 and t(.025) = 2.160369.
         let mut first = reference();
-        let day = first.close(1.45).unwrap();
+        let day = first.close(1.45, BUDGET).unwrap();
         let exact = StudentsT::new(0.0, 1.0, 13.0).unwrap().sf(1.861_898);
         assert!(((-day.nats).exp() - exact).abs() < 1e-6 && exact > 0.025 && exact < 0.05, "{day:?} {exact}");
         let f = |p: f64| 0.4 + 0.25 / p.sqrt() + 0.01 / p.powf(0.9);
         assert!((day.evidence - 1e-3 * f(exact)).abs() < 1e-8 && !day.review);
         // A second day alike: R = (R + b) f(p).
-        let second = first.close(1.45).unwrap();
+        let second = first.close(1.45, BUDGET).unwrap();
         assert!((second.evidence - (day.evidence + 1e-3) * f(exact)).abs() < 1e-7);
         // At the tolerance itself p is one half.
-        assert!(((-reference().close(1.25).unwrap().nats).exp() - 0.5).abs() < 1e-6);
+        assert!(((-reference().close(1.25, BUDGET).unwrap().nats).exp() - 0.5).abs() < 1e-6);
     }
 
     #[test]
@@ -154,9 +155,9 @@ mod tests {
         let mut by_day = FrozenReference::default();
         for day in 0..40_u32 {
             let mean = f64::from(day % 3);
-            let whole = day.checked_sub(1).and_then(|before| by_day.close(f64::from(before % 3)));
-            assert_eq!(by_value.push(100 + day, mean - 0.5), whole);
-            assert_eq!(by_value.push(100 + day, mean + 0.5), None);
+            let whole = day.checked_sub(1).and_then(|before| by_day.close(f64::from(before % 3), BUDGET));
+            assert_eq!(by_value.push(100 + day, mean - 0.5, BUDGET), whole);
+            assert_eq!(by_value.push(100 + day, mean + 0.5, BUDGET), None);
         }
     }
 
@@ -164,12 +165,12 @@ mod tests {
     fn a_new_reference_moves_by_a_tenth_at_most() {
         let mut moved = reference();
         for _ in 0..28 {
-            moved.close(1.2);
+            moved.close(1.2, BUDGET);
         }
         assert!((f64::from(moved.mean) - 1.1).abs() < 1e-6 && (moved.days - 28.0).abs() < 1e-6, "{moved:?}");
         assert!((f64::from(moved.deviation) - LEAST_DEVIATION).abs() < 1e-6);
         moved.restart();
-        assert_eq!(moved.close(1.2), None);
+        assert_eq!(moved.close(1.2, BUDGET), None);
     }
 
     /// Standard normal deviates by the sum of twelve uniform ones, from a fixed generator.
@@ -192,7 +193,7 @@ mod tests {
         let mut reference = FrozenReference::default();
         for day in 0..74_u32 {
             level += walk * dice.normal() + if day >= 14 { rise } else { 0.0 };
-            if reference.close(level + 0.1 * dice.normal()).is_some_and(|day| day.review) {
+            if reference.close(level + 0.1 * dice.normal(), BUDGET).is_some_and(|day| day.review) {
                 reviews += 1;
                 // Somebody looks, finds nothing but change, and says so.
                 reference.restart();

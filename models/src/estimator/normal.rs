@@ -56,6 +56,18 @@ impl Moments {
         self.push(if self.n >= 10.0 { y.clamp(mean - 3.0 * s, mean + 3.0 * s) } else { y });
     }
 
+    /// Adds the observations of another (Chan, Golub, LeVeque, 1979).
+    pub fn merge(&mut self, other: &Moments) {
+        let (n, m) = (f64::from(self.n), f64::from(other.n));
+        if m <= 0.0 {
+            return;
+        }
+        let delta = f64::from(other.mean) - f64::from(self.mean);
+        self.mean = (f64::from(self.mean) + delta * m / (n + m)) as f32;
+        self.squares += (f64::from(other.squares) + delta * delta * n * m / (n + m)) as f32;
+        self.n = (n + m) as f32;
+    }
+
     /// Number of observations, decayed.
     pub fn n(&self) -> f64 {
         f64::from(self.n)
@@ -142,6 +154,16 @@ mod tests {
             assert!(want.is_nan() || (got - want).abs() < digits, "{got} {want}");
             assert!((got / exact).ln().abs() < 0.2, "{got} {exact}");
         }
+    }
+
+    #[test]
+    fn halves_merged_are_the_whole() {
+        let mut left = moments(&[1.0, 2.0, 4.0]);
+        left.merge(&moments(&[8.0, 16.0]));
+        left.merge(&Moments::default());
+        let whole = moments(&[1.0, 2.0, 4.0, 8.0, 16.0]);
+        assert!((left.n() - 5.0).abs() < 1e-6 && (left.mean().unwrap() - whole.mean().unwrap()).abs() < 1e-5);
+        assert!((left.deviation().unwrap() - whole.deviation().unwrap()).abs() < 1e-5);
     }
 
     proptest! {

@@ -49,6 +49,11 @@ impl RecentSet {
         !self.slots.is_empty() && self.slots.get(self.bucket(stored)).is_some_and(|b| b.contains(&stored))
     }
 
+    /// What it holds, in no particular but a fixed order; only the stored half of each fingerprint is set.
+    pub fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().filter(|s| **s != 0).map(|s| u64::from(*s) << 32)
+    }
+
     /// Adds the fingerprint as the most recent of its bucket. Returns whether it was new. Amortised O(1).
     pub fn push(&mut self, fingerprint: u64, capacity: usize) -> bool {
         if self.slots.is_empty() {

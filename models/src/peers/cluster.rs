@@ -242,24 +242,5 @@ fn kept_ids(centres: &[Vec<f64>], old: &[Vec<f64>]) -> Vec<Option<usize>> {
     kept.into_iter().map(|best| best.map(|(index, _)| index)).collect()
 }
 
-/// How many calls of an identity weigh as much as its group, from how alike the members are: kappa of the Dirichlet of
-/// their shares, 5 to 500.
-///
-/// ```text
-/// kappa + 1 = sum m_k (1 - m_k) / sum Var(p_k)
-/// ```
-/// `shares`: one row per member, one column per tool, rows of equal length and sum 1. Moments: Minka, "Estimating a
-/// Dirichlet distribution", 2000. Fewer than two members say nothing, and weigh least.
-pub(crate) fn prior_strength(shares: &[Vec<f64>]) -> f64 {
-    if shares.len() < 2 {
-        return 5.0;
-    }
-    let means = mean(shares.iter(), shares.first().map_or(0, Vec::len));
-    let spread: f64 = shares.iter().map(|row| squared_distance(row, &means)).sum::<f64>() / shares.len() as f64;
-    let most: f64 = means.iter().map(|m| m * (1.0 - m)).sum();
-    let kappa = most / spread - 1.0;
-    if kappa.is_nan() { 500.0 } else { kappa.clamp(5.0, 500.0) }
-}
-
 #[cfg(test)]
 mod tests;

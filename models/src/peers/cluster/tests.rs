@@ -112,16 +112,6 @@ fn shares_and_centres_are_two_views_of_one_thing() {
 }
 
 #[test]
-fn the_strength_of_the_prior_matches_the_oracle() {
-    // model-notes, section 11: members (.6, .4), (.8, .2), population variance: kappa + 1 = .42/.02 = 21
-    assert!((prior_strength(&[vec![0.6, 0.4], vec![0.8, 0.2]]) - 20.0).abs() < 1e-9);
-    assert!((prior_strength(&[vec![1.0, 0.0], vec![0.0, 1.0]]) - 5.0).abs() < 1e-9);
-    assert!((prior_strength(&[vec![0.5, 0.5], vec![0.5, 0.5]]) - 500.0).abs() < 1e-9);
-    assert!((prior_strength(&[vec![1.0], vec![1.0]]) - 500.0).abs() < 1e-9);
-    assert!((prior_strength(&[]) - 5.0).abs() < 1e-9);
-}
-
-#[test]
 fn sixty_calls_each_tell_four_roles_apart() {
     // Ten tools a role, the first ones more often; neighbours share six, and all share four.
     let tool = |identity: u64, role: u64, call: u64| {
