@@ -84,6 +84,8 @@ pub struct Assessment {
     pub evidence: f64,
     /// Past sessions of this identity that stand behind the numbers.
     pub history_sessions: u32,
+    /// How much the identity's own history counts against the fleet's, 0 to 1: `n / (n + 10)` after `n` sessions.
+    pub maturity: f64,
     /// What is to be done.
     pub decision: Decision,
     /// The alert this event belongs to.

@@ -25,7 +25,7 @@ pub(crate) use schedule::{score as score_start, start_of};
 pub(crate) use scope::{Grant, Scope, ScopeNews, ScopeRates, covering};
 pub(crate) use target::{TargetKeys, TargetScore};
 pub(crate) use tool::{ToolStats, key_of};
-pub(crate) use volume::{Direction, VolumeScore, prior};
+pub(crate) use volume::{Direction, VolumeScore, in_bytes, ln_bytes, prior};
 
 use crate::estimator::counts::BoundedCounts;
 use crate::estimator::hours::{HourProfile, Start};
@@ -57,7 +57,7 @@ pub(crate) struct Step {
     pub task: u64,
     /// The tool before, and the one before that; [`Step::START`] before the first.
     pub previous: [u64; 2],
-    /// `ln(1 + bytes)` sent and received; negative if not known.
+    /// `ln(1 + bytes/256)` sent and received; negative if not known.
     pub ln_bytes: [f32; 2],
     /// Where its targets start in the arena, and how many there are.
     pub targets: (u32, u16),

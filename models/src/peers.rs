@@ -63,7 +63,7 @@ pub(crate) struct TargetNews {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CallNews {
     pub tool: u64,
-    /// `ln(1 + bytes)` sent and received; negative if not known.
+    /// `ln(1 + bytes/256)` sent and received; negative if not known.
     pub ln_bytes: [f32; 2],
     /// Whether its target came out of a tool's result, where the event says.
     pub injected: Option<bool>,
@@ -238,7 +238,7 @@ impl GroupModel {
         self.by_tool.find(by_tool_key(tool)).map(|t| t.novelty).unwrap_or_default()
     }
 
-    /// Mean of `ln(1 + bytes)` of a tool among peers.
+    /// Mean of `ln(1 + bytes/256)` of a tool among peers.
     pub(crate) fn mean_bytes(&self, tool: u64, index: usize) -> Option<f64> {
         self.by_tool.find(by_tool_key(tool))?.bytes.get(index)?.mean()
     }

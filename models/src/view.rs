@@ -24,8 +24,13 @@ pub struct IdentityView {
     pub sessions: u32,
     /// Whether it has enough history to be revoked on learned surprise.
     pub mature: bool,
+    /// How much its own history counts against that of the fleet, 0 to 1: `n / (n + 10)` after `n` sessions.
+    pub maturity: f64,
     /// Its tools, most used first.
     pub tools: Vec<ToolView>,
+    /// The scopes of its newest credential, most exercised first. Those never exercised are what it could do without: the
+    /// least-privilege proposal.
+    pub scopes: Vec<ScopeView>,
     /// Its most usual steps from one tool to the next.
     pub steps: Vec<StepView>,
     /// Distinct targets remembered (bounded; the oldest are forgotten).
@@ -55,6 +60,15 @@ pub struct ToolView {
     pub bytes_in: Option<(u64, u64)>,
     /// Typical bytes received from the tool (the middle 90 %); absent with fewer than 5 calls.
     pub bytes_out: Option<(u64, u64)>,
+}
+
+/// One granted scope.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScopeView {
+    /// The scope as the credential names it.
+    pub name: Box<str>,
+    /// Decayed number of calls that it covered; 0 if none ever did.
+    pub exercised: f64,
 }
 
 /// A usual step from one tool to the next.

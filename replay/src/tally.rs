@@ -167,6 +167,7 @@ mod tests {
             dimensions: [None; models::dimension::Dimension::COUNT],
             evidence: 2.0,
             history_sessions: 0,
+            maturity: 0.0,
             decision: Decision::None,
             alert: None,
             learned: true,

@@ -6,7 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use models::event::{DEFAULT_TENANT, Timestamp};
-use models::view::{IdentityView, StepView, ToolView};
+use models::view::{IdentityView, ScopeView, StepView, ToolView};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,6 +56,7 @@ struct Known {
     last_seen: When,
     bytes: String,
     tools: Vec<ToolLine>,
+    scopes: Vec<ScopeLine>,
     steps: Vec<StepLine>,
 }
 
@@ -69,6 +70,12 @@ struct ToolLine {
     new_target: String,
     sent: String,
     received: String,
+}
+
+struct ScopeLine {
+    name: Shown,
+    exercised: String,
+    proposal: &'static str,
 }
 
 struct StepLine {
@@ -124,6 +131,7 @@ impl Known {
             last_seen: When::new(view.last_seen, now),
             bytes: format::bytes(view.bytes as u64),
             tools: view.tools.iter().map(tool).collect(),
+            scopes: view.scopes.iter().map(scope).collect(),
             steps: view.steps.iter().map(step).collect(),
         }
     }
@@ -147,6 +155,14 @@ fn tool(tool: &ToolView) -> ToolLine {
 fn amounts(low: u64, high: u64) -> String {
     let (low, high) = (format::bytes(low), format::bytes(high));
     if low == high { low } else { format!("{low} – {high}") }
+}
+
+fn scope(scope: &ScopeView) -> ScopeLine {
+    ScopeLine {
+        name: Shown::line(&scope.name),
+        exercised: format::count(scope.exercised.max(0.0).round() as u64),
+        proposal: if scope.exercised > 0.0 { "keep" } else { "drop: never exercised" },
+    }
 }
 
 fn step(step: &StepView) -> StepLine {

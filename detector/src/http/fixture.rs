@@ -167,6 +167,8 @@ pub(crate) fn baseline(identity: &str) -> IdentityView {
         last_seen: now,
         events: 1_200,
         sessions: 64,
+        maturity: 0.9,
+        scopes: vec![models::view::ScopeView { name: "crm.read".into(), exercised: 41.0 }],
         mature: true,
         tools: vec![
             tool("crm/accounts.search", Action::Read, 0.62, 0.31),

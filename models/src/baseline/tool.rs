@@ -18,7 +18,7 @@ pub(crate) struct ToolStats {
     pub key: u32,
     /// Calls, decayed.
     pub count: f32,
-    /// `ln(1 + bytes)` sent and received.
+    /// `ln(1 + bytes/256)` sent and received.
     pub bytes: [Moments; 2],
     /// How often it meets a target that it has not met on the task.
     pub new_on_task: NoveltyRate,

@@ -1,12 +1,25 @@
 //! `volume`: are these bytes usual for this tool?
 //!
-//! Stored: 24 bytes a tool. Score: `-ln` of the upper Student-t tail of `ln(1 + bytes)` under a normal-inverse-gamma model
+//! Stored: 24 bytes a tool. Score: `-ln` of the upper Student-t tail of `ln(1 + bytes/256)` under a normal-inverse-gamma model
 //! that starts from the peers' mean for the tool; of bytes sent and received the stranger one, at the price of two looks.
 //! With little data the tails are heavy (3 degrees of freedom), so little is surprising.
 
 use super::{Baseline, Step};
 use crate::estimator::normal::{Moments, Prior};
 use crate::peers::GroupModel;
+
+/// Bytes below which sizes hardly differ: nothing worth having leaks in a quarter of a kilobyte.
+const UNIT: f64 = 256.0;
+
+/// A volume as it is learned: `ln(1 + bytes/256)`.
+pub(crate) fn ln_bytes(bytes: f64) -> f64 {
+    (bytes / UNIT).ln_1p()
+}
+
+/// The volume in bytes.
+pub(crate) fn in_bytes(ln: f64) -> f64 {
+    ln.exp_m1().max(0.0) * UNIT
+}
 
 /// Which direction of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

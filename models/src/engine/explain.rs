@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::names::Names;
 use super::scoring::Scores;
 use crate::alert::{AlertEvent, Contribution};
-use crate::baseline::{Baseline, Direction, Setting, Step, prior};
+use crate::baseline::{Baseline, Direction, Setting, Step, in_bytes, prior};
 use crate::dimension::{Dimension, DimensionValues};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::Familiarity;
@@ -208,7 +208,7 @@ impl Explainer<'_> {
         let typical = match own.and_then(|m| typical_bytes(&m)) {
             Some((low, high)) => format!("{} to {} (middle 90 %)", size(low as f64), size(high as f64)),
             None => match self.group.mean_bytes(self.step.tool, index) {
-                Some(mean) => format!("no own history; peers: about {}", size(mean.exp_m1())),
+                Some(mean) => format!("no own history; peers: about {}", size(in_bytes(mean))),
                 None => "no history yet".to_owned(),
             },
         };
@@ -224,7 +224,7 @@ pub(super) fn typical_bytes(moments: &Moments) -> Option<(u64, u64)> {
     let mean = moments.mean()?;
     // The predictive scale: one standardised unit above the mean.
     let unit = 1.0 / moments.residual(mean + 1.0, prior(mean)).t;
-    let at = |z: f64| (mean + z * unit).exp_m1().max(0.0).round() as u64;
+    let at = |z: f64| in_bytes(mean + z * unit).round() as u64;
     Some((at(-1.645), at(1.645)))
 }
 
@@ -293,7 +293,7 @@ mod tests {
     fn typical_bytes_bracket_what_was_learned() {
         let mut moments = Moments::default();
         for bytes in [900.0_f64, 1000.0, 1100.0, 1000.0, 950.0, 1050.0] {
-            moments.push(bytes.ln_1p());
+            moments.push(crate::baseline::ln_bytes(bytes));
         }
         let (low, high) = typical_bytes(&moments).unwrap();
         assert!(low < 900 && high > 1100, "{low} {high}");

@@ -6,9 +6,9 @@ use super::names::Names;
 use super::scoring::{self, Scene};
 use super::session::{Session, session_key};
 use super::shard::{Alarm, Assessed, World, unscored};
-use super::state::{IdentityState, LIVE_SESSIONS};
+use super::state::{GRANTED, IdentityState, LIVE_SESSIONS};
 use crate::assessment::{Assessment, Decision, Outcome};
-use crate::baseline::{ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, start_of};
+use crate::baseline::{ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, key_of, ln_bytes, start_of};
 use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
@@ -150,6 +150,9 @@ impl Handling<'_> {
         let mut alarm = None;
         if alarms {
             let opened = self.extend_episode(at, event, time, &scores, opened_now, ranked_among);
+            if let Some(session) = self.state.live.get_mut(at) {
+                session.opened |= opened;
+            }
             alert = self.state.episode.as_ref().map(|e| e.alert.id.clone());
             alarm = Some(Alarm { index, opened, revocable, mature });
         }
@@ -162,6 +165,7 @@ impl Handling<'_> {
             dimensions: scores.dimensions(),
             evidence,
             history_sessions: sessions,
+            maturity: self.state.history.maturity(),
             decision: Decision::None,
             alert,
             learned,
@@ -210,7 +214,7 @@ impl Handling<'_> {
         let tool = f.of(Kind::Tool, &[event.server.as_deref().unwrap_or(""), &event.tool, action.as_str()]);
         self.names.learn(tool, event.server.as_deref(), &event.tool, action);
         let targets: Vec<TargetKeys> = event.targets.iter().map(|t| TargetKeys::of(f, t)).collect();
-        let ln = |bytes: Option<u64>| bytes.map_or(-1.0, |b| (b as f64 / 256.0).ln_1p() as f32);
+        let ln = |bytes: Option<u64>| bytes.map_or(-1.0, |b| ln_bytes(b as f64) as f32);
         let session = self.state.live.get(at);
         let grants = event.credential.as_ref().map_or(&[][..], |c| &c.scopes);
         let covered = covering(event, action, grants).map(|(_, scope)| f.of(Kind::Scope, &[scope]));
@@ -254,6 +258,9 @@ impl Handling<'_> {
         if before == key {
             return None;
         }
+        if let Some(credential) = event.credential.as_ref().filter(|c| !c.scopes.is_empty()) {
+            self.note_grants(&credential.scopes);
+        }
         let person = event.on_behalf_of.as_ref().map_or(0, |person| f.of(Kind::Identity, &[&event.tenant, person]));
         let parent = event.parent.as_ref().map_or(0, |p| f.of(Kind::Identity, &[&event.tenant, &p.identity]));
         let start = start_of(time);
@@ -262,6 +269,20 @@ impl Handling<'_> {
             context: source.map_or_else(ContextKeys::default, |source| ContextKeys::of(f, source)),
             delegation: DelegationKeys { parent, on_behalf_of: person, beyond: None },
         })
+    }
+
+    /// Remembers what the credential grants, for the least-privilege proposal.
+    fn note_grants(&mut self, scopes: &[Box<str>]) {
+        let scopes = scopes.iter().take(GRANTED).map(|scope| (self.world.fingerprinter.of(Kind::Scope, &[scope]), scope));
+        let scopes: Vec<(u64, &Box<str>)> = scopes.collect();
+        let keys = || scopes.iter().map(|(fingerprint, _)| key_of(*fingerprint));
+        if keys().eq(self.state.granted.iter().copied()) {
+            return;
+        }
+        self.state.granted = keys().collect();
+        for (fingerprint, scope) in scopes {
+            self.names.learn_scope(fingerprint, scope);
+        }
     }
 
     /// Counts the call into the running minute, and learns the minute before unless the identity is under suspicion.

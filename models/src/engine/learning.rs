@@ -1,7 +1,7 @@
 //! What is learned, and when: a completed session is ranked first, and teaches only if it was not suspicious.
 //!
-//! Two kinds of state (`model-notes`, section 9): calibration learns from every session, alarmed ones too, else the
-//! threshold would ratchet down; membership (tools, targets, chains, volumes) learns from calm sessions, from odd ones
+//! Two kinds of state (`model-notes`, section 9): calibration learns from every session that opened an alert or might have,
+//! else the threshold would ratchet down; membership (tools, targets, chains, volumes) learns from calm sessions, from odd ones
 //! after a day (very odd ones: a week) without an alarm, and from alarmed ones only after a verdict.
 
 use std::time::Duration;
@@ -90,12 +90,15 @@ impl Handling<'_> {
         for ((across, injected), alarmed) in self.state.across.iter_mut().zip(injected).zip(alarms) {
             *across = if alarmed { 0.0 } else { ((*across + injected) * e_value(evidence)).min(1.0) };
         }
-        // Calibration learns from every session, alarmed ones too: else the threshold would ratchet down.
-        self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
-        self.state.history.learn(&record, &session);
-        if ranked {
-            self.state.habits.push(f64::from(session.rank));
+        // Calibration learns from every session that opened an alert or might have: else the threshold would ratchet down.
+        // What only goes on with an open episode opens none, and would bury its like under its own repetitions.
+        if !session.alarmed || session.opened {
+            self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
+            if ranked {
+                self.state.habits.push(f64::from(session.rank));
+            }
         }
+        self.state.history.learn(&record, &session);
         self.report_odd(&session);
         self.decay(session.last);
         let lesson = session.take_lesson();

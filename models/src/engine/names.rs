@@ -27,6 +27,7 @@ impl Default for ToolName {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Names {
     tools: SortedMap<ToolName>,
+    scopes: SortedMap<Box<str>>,
     #[serde(skip)]
     pub changed: bool,
 }
@@ -44,6 +45,20 @@ impl Names {
         };
         *self.tools.entry(key) = ToolName { name, action, fingerprint };
         self.changed = true;
+    }
+
+    /// Remembers a scope's name.
+    pub(super) fn learn_scope(&mut self, fingerprint: u64, scope: &str) {
+        let key = u64::from(key_of(fingerprint));
+        if self.scopes.find(key).is_none() && self.scopes.len() < MAX_NAMES {
+            *self.scopes.entry(key) = scope.into();
+            self.changed = true;
+        }
+    }
+
+    /// Name of a scope by what an identity stores of it.
+    pub(super) fn scope(&self, key: u32) -> Box<str> {
+        self.scopes.find(u64::from(key)).cloned().unwrap_or_else(|| format!("#{key:08x}").into())
     }
 
     /// Name of a tool by what a baseline stores of it.

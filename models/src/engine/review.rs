@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::handling::Handling;
 use crate::alert::{AlertKind, Severity};
+use crate::baseline::ln_bytes;
 use crate::event::{ActionOutcome, Event, Timestamp};
 use crate::fingerprint::{Kind, mix};
 
@@ -65,7 +66,7 @@ impl Handling<'_> {
         let bytes = event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
         let budget = self.world.config.settings().budget.false_alerts_per_1000_identity_days / 1e3 * DRIFT_SHARE;
         let day = u32::try_from(time.as_seconds().div_euclid(86_400)).ok()?;
-        let closed = self.state.drift.push(day, (bytes / 256.0).ln_1p(), budget)?;
+        let closed = self.state.drift.push(day, ln_bytes(bytes), budget)?;
         closed.review.then(|| Review {
             kind: AlertKind::SlowDrift,
             severity: Severity::Low,

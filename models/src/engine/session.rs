@@ -62,8 +62,9 @@ pub(super) struct Session {
     settings: Vec<Setting>,
     /// The strangest events so far.
     pub notable: Vec<Notable>,
-    /// Whether it has alarmed, and whether it has passed the revocation budget.
+    /// Whether it has alarmed, whether it was the one that opened the episode, and whether it has passed the revocation budget.
     pub alarmed: bool,
+    pub opened: bool,
     pub revocable: bool,
     /// How its newest event was to be treated.
     pub phase: Phase,
@@ -120,6 +121,7 @@ impl Session {
             settings: Vec::new(),
             notable: Vec::new(),
             alarmed: false,
+            opened: false,
             revocable: false,
             phase: Phase::Live,
         }

@@ -19,6 +19,9 @@ pub(super) const LIVE_SESSIONS: usize = 8;
 /// Sessions that wait to be cleared; the oldest is dropped unlearned when another comes.
 pub(super) const WAITING_SESSIONS: usize = 2;
 
+/// Scopes kept of a credential.
+pub(super) const GRANTED: usize = 16;
+
 /// How past sessions of an identity went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct History {
@@ -45,6 +48,12 @@ impl History {
         let shrunk = |fleet: f64, own: f64| (FLEET_WEIGHT * fleet + n * own) / (FLEET_WEIGHT + n);
         let scale = shrunk(fleet_scale * fleet_scale, variance).sqrt().max(fleet_scale / 2.0);
         (shrunk(fleet_mean, mean), scale)
+    }
+
+    /// How much the identity's own history counts against the fleet's, 0 to 1.
+    pub(super) fn maturity(&self) -> f64 {
+        let n = f64::from(self.sessions);
+        n / (n + FLEET_WEIGHT)
     }
 
     /// Learns one completed session.
@@ -116,6 +125,8 @@ pub(super) struct IdentityState {
     /// Fingerprint of the revision it declares, 0 for none, and until when deviations may belong to that change.
     pub revision: u64,
     pub regime_until: Option<Timestamp>,
+    /// Scopes of its newest credential, the upper halves of their fingerprints.
+    pub granted: Vec<u32>,
     /// What has been said once: notices to people, and oddities to the group.
     pub notices: RecentSet,
     pub live: Vec<Session>,
@@ -132,6 +143,7 @@ impl IdentityState {
             + self.baseline.bytes()
             + self.ids.bytes()
             + self.notices.bytes()
+            + self.granted.capacity() * size_of::<u32>()
             + self.live.iter().map(Session::bytes).sum::<usize>()
             + self.waiting.iter().map(|w| size_of::<Waiting>() + w.lesson.bytes()).sum::<usize>()
             + self.episode.as_ref().map_or(0, |_| size_of::<Episode>())

@@ -7,7 +7,7 @@ use super::state::IdentityState;
 use super::{Engine, SHARDS};
 use crate::calibration::{MATURITY_CLASSES, TenantModel};
 use crate::fingerprint::Kind;
-use crate::view::{EngineView, IdentityView, StepView, ToolView};
+use crate::view::{EngineView, IdentityView, ScopeView, StepView, ToolView};
 
 /// Steps shown of one identity.
 const STEPS: usize = 12;
@@ -47,6 +47,8 @@ impl Engine {
             last_seen: state.last_seen,
             events: state.events,
             sessions: state.history.sessions,
+            maturity: state.history.maturity(),
+            scopes: scopes(state, shard),
             mature: state.history.sessions >= self.config.settings().mature_sessions,
             tools,
             steps: self.steps(fingerprint),
@@ -108,4 +110,14 @@ impl Engine {
             bytes: self.shards.iter().map(bytes_of).sum(),
         }
     }
+}
+
+fn scopes(state: &IdentityState, shard: &Shard) -> Vec<ScopeView> {
+    let view = |key: &u32| ScopeView {
+        name: shard.names.scope(*key),
+        exercised: state.baseline.scope.exercised(u64::from(*key) << 32),
+    };
+    let mut scopes: Vec<ScopeView> = state.granted.iter().map(view).collect();
+    scopes.sort_by(|a, b| b.exercised.total_cmp(&a.exercised).then(a.name.cmp(&b.name)));
+    scopes
 }

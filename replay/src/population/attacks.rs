@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use datasets::generator::{EventStream, Session};
 use datasets::scenario::Scenario;
+use models::alert::AlertKind;
 use models::assessment::Decision;
 use models::config::CheckedConfig;
 use models::dimension::Dimension;
@@ -125,6 +126,13 @@ pub fn attack(warm: &Warm, config: &CheckedConfig, session: &Session) -> Result<
                     }
                 }
                 Output::Revocation(_) => outcome.revoked |= before > 0,
+                // A rule needs no score; its alert comes after the assessment of the same event.
+                Output::Alert(alert) if alert.kind == AlertKind::ExpiredCredentialUsed && before > 0 => {
+                    if outcome.delay.is_none() {
+                        outcome.delay = Some(before - 1);
+                        outcome.seconds = event.time.seconds_since(first.unwrap_or(event.time));
+                    }
+                }
                 Output::Alert(_) => {}
             }
         }

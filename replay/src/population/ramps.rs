@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use datasets::generator::Agent;
 use datasets::scenario::{RAMP_DAYS, Scenario, grow};
+use models::alert::AlertKind;
 use models::assessment::Decision;
 use models::config::CheckedConfig;
 use models::engine::{Input, Output, Phase, RestoreError, Trust};
@@ -69,7 +70,12 @@ pub fn ramp(
         let input = Input::Event { event: &grown, trust: Trust::Revoke, arrival: None, phase: Phase::Live };
         engine.handle(input, &mut outputs);
         for output in outputs.drain(..) {
-            if matches!(output, Output::Assessed(assessment) if assessment.decision >= Decision::Alert) {
+            let found = match output {
+                Output::Assessed(assessment) => assessment.decision >= Decision::Alert,
+                Output::Alert(alert) => alert.kind == AlertKind::SlowDrift,
+                Output::Revocation(_) => false,
+            };
+            if found {
                 return Ok(Some(days));
             }
         }

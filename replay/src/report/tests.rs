@@ -91,6 +91,7 @@ fn page() -> String {
         dimensions: [None; models::dimension::Dimension::COUNT],
         evidence: 9.0,
         history_sessions: 30,
+        maturity: 0.75,
         decision: Decision::Alert,
         alert: None,
         learned: false,
