@@ -5,6 +5,7 @@
 mod features;
 mod first_seen;
 mod forest;
+mod moments;
 mod z_score;
 
 use std::hash::{Hash, Hasher};
@@ -14,10 +15,11 @@ use models::event::{Event, Timestamp};
 pub use features::SessionFloors;
 pub use first_seen::FirstSeen;
 pub use forest::Forest;
+pub(crate) use moments::Moments;
 pub use z_score::ZScore;
 
 /// A key of 64 bits. The hash is seeded with zeros, so that the same events give the same keys.
-fn key(parts: impl Hash) -> u64 {
+pub(crate) fn key(parts: impl Hash) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()
@@ -32,7 +34,7 @@ fn session_key(event: &Event) -> u64 {
     key((&event.tenant, &event.identity, &event.session))
 }
 
-fn tool_key(event: &Event) -> u64 {
+pub(crate) fn tool_key(event: &Event) -> u64 {
     key((&event.server, &event.tool, event.action))
 }
 

@@ -8,7 +8,6 @@ pub mod attacks;
 pub mod benign;
 pub mod features;
 pub mod floors;
-pub mod forest;
 pub mod interval;
 pub mod page;
 pub mod ramps;
@@ -105,7 +104,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Measured> {
     let mut floors = None;
     let mut runs = Vec::new();
     for done in parallel(threads, &tasks, |task| match task {
-        None => Pass::Floors(Box::new(Floors::fit(&world, options.size.seed))),
+        None => Pass::Floors(Box::new(Floors::fit(&world))),
         Some(config) => Pass::Benign(Box::new(benign::run(&world, config))),
     }) {
         match done {

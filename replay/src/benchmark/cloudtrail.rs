@@ -24,7 +24,7 @@ those of all files. The last column is the smallest share of benign events at wh
 const RATES: [f64; 3] = [0.01, 0.02, 0.05];
 
 #[derive(Debug, Deserialize)]
-struct Label {
+struct Truth {
     id: String,
     label: String,
     technique: Option<String>,
@@ -90,7 +90,7 @@ fn columns() -> Vec<Column> {
 
 /// Name, events and labels of every source, in order of name.
 fn sources(folder: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>, BenchmarkError> {
-    let entries = std::fs::read_dir(folder).map_err(|error| malformed(folder, 0, error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| malformed(folder, 0, error.to_string()))?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".events.ndjson.gz").map(str::to_owned))
         .collect();
@@ -103,8 +103,8 @@ fn sources(folder: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>, BenchmarkEr
 }
 
 fn score(path: &Path, label_file: &Path, by: &mut [Scored; 2]) -> Result<u64, BenchmarkError> {
-    let labels: BTreeMap<String, Label> =
-        labels(label_file)?.into_iter().map(|label: Label| (label.id.clone(), label)).collect();
+    let labels: BTreeMap<String, Truth> =
+        labels(label_file)?.into_iter().map(|label: Truth| (label.id.clone(), label)).collect();
     let mut scorer = Scorer::new(CheckedConfig::default());
     rows(path, |row| {
         let fault = |what: &str| malformed(path, 0, format!("event `{}`: {what}", row.id.0));

@@ -60,7 +60,7 @@ pub(super) fn rows(
 ) -> Result<(), BenchmarkError> {
     let mut lines = LineReader::open(path)?;
     while let Some(line) = lines.next_line()? {
-        let row: Row<'_> = serde_json::from_slice(line.raw).map_err(|e| malformed(path, line.number, e))?;
+        let row: Row<'_> = serde_json::from_slice(line.raw).map_err(|e| malformed(path, line.number, e.to_string()))?;
         visit(&row)?;
     }
     Ok(())
@@ -70,14 +70,14 @@ pub(super) fn rows(
 pub(super) fn labels<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, BenchmarkError> {
     let (mut lines, mut all) = (LineReader::open(path)?, Vec::new());
     while let Some(line) = lines.next_line()? {
-        all.push(serde_json::from_slice(line.raw).map_err(|e| malformed(path, line.number, e))?);
+        all.push(serde_json::from_slice(line.raw).map_err(|e| malformed(path, line.number, e.to_string()))?);
     }
     Ok(all)
 }
 
 /// A line, or with 0 the file, is not what it should be.
-pub(super) fn malformed(path: &Path, line: u64, detail: impl ToString) -> BenchmarkError {
-    BenchmarkError::Malformed { file: path.display().to_string(), line, detail: detail.to_string() }
+pub(super) fn malformed(path: &Path, line: u64, detail: impl Into<String>) -> BenchmarkError {
+    BenchmarkError::Malformed { file: path.display().to_string(), line, detail: detail.into() }
 }
 
 /// Where the events and the labels of a set of one stream are.

@@ -112,7 +112,7 @@ impl Measured {
         let probation: Vec<f64> = points.iter().take(label.probation).map(|(_, value)| *value).collect();
         let scale = Scale::of(&probation);
         let mut scorer = Scorer::new(CheckedConfig::default());
-        let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(points.len()); COLUMNS];
+        let mut scores: Vec<Vec<f64>> = vec![Vec::new(); COLUMNS];
         let (mut latest, mut evidence) = (Timestamp::EPOCH, 0.0);
         for (i, (mut event, value)) in points.into_iter().enumerate() {
             if i == label.probation {

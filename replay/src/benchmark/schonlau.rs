@@ -18,7 +18,7 @@ use crate::suite::{Mark, order_only};
 const NOTE: &str = "A session is a block of 100 commands, `tool` a command. The times are synthetic, so they are replaced \
 by one second between commands and an hour between blocks, and what looks at time is switched off. The first 5,000 commands \
 of all users are learned together, so the other users are this one's peers; then each user's test blocks go, one after \
-another, through an engine of its own that starts from there and learns only what it judged normal itself. Cost is 100 - hit \
+another, through an engine of its own that starts from there and learns only what it judged normal itself. Cut is 100 - hit \
 + 6 x false alarms. The lowest cost and the hit rates are read off the curve of all blocks with one cut for all users, as \
 those of the baselines are; the other published figures are at the cut that their authors chose.";
 
@@ -192,21 +192,21 @@ fn line(pool: &Pool, statistic: usize) -> Line {
 
 /// A cut and what it costs, in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Cost {
+struct Cut {
     cost: f64,
     hit: f64,
     false_alarm: f64,
 }
 
 /// The lowest of (100 - hit) + 6 x false alarm (Maxion & Townsend 2002) over all cuts `score > cut`, and no alarm at all.
-fn lowest_cost(positives: &[f64], negatives: &[f64]) -> Option<Cost> {
+fn lowest_cost(positives: &[f64], negatives: &[f64]) -> Option<Cut> {
     if positives.is_empty() || negatives.is_empty() {
         return None;
     }
     let mut scored: Vec<(f64, bool)> =
         positives.iter().map(|x| (*x, true)).chain(negatives.iter().map(|x| (*x, false))).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut best = Cost { cost: 100.0, hit: 0.0, false_alarm: 0.0 };
+    let mut best = Cut { cost: 100.0, hit: 0.0, false_alarm: 0.0 };
     let (mut hits, mut alarms) = (0.0, 0.0);
     for group in scored.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
         hits += group.iter().filter(|(_, positive)| *positive).count() as f64;
@@ -214,7 +214,7 @@ fn lowest_cost(positives: &[f64], negatives: &[f64]) -> Option<Cost> {
         let (hit, false_alarm) = (100.0 * hits / positives.len() as f64, 100.0 * alarms / negatives.len() as f64);
         let cost = 100.0 - hit + 6.0 * false_alarm;
         if cost < best.cost {
-            best = Cost { cost, hit, false_alarm };
+            best = Cut { cost, hit, false_alarm };
         }
     }
     Some(best)
@@ -230,11 +230,11 @@ mod tests {
         let mut negatives = vec![8.0, 1.0];
         negatives.extend([0.0; 8]);
         let best = lowest_cost(&[9.0, 7.0], &negatives).unwrap();
-        assert_eq!(best, Cost { cost: 50.0, hit: 50.0, false_alarm: 0.0 });
+        assert_eq!(best, Cut { cost: 50.0, hit: 50.0, false_alarm: 0.0 });
         // Of 100 clean blocks one alarm costs 6, so the second masquerade is worth it.
         negatives.extend([0.0; 90]);
         let best = lowest_cost(&[9.0, 7.0], &negatives).unwrap();
-        assert_eq!(best, Cost { cost: 6.0, hit: 100.0, false_alarm: 1.0 });
+        assert_eq!(best, Cut { cost: 6.0, hit: 100.0, false_alarm: 1.0 });
         // Ties alarm together; silence costs 100.
         assert_eq!(lowest_cost(&[5.0], &[5.0, 5.0]).unwrap().cost.to_string(), "100");
         assert_eq!(lowest_cost(&[], &[1.0]), None);

@@ -61,8 +61,12 @@ mod tests {
             let scores = |x: &[u8]| x.iter().map(|x| f64::from(*x) / 8.0).collect::<Vec<_>>();
             let (p, n) = (scores(&p), scores(&n));
             let mut stream = StreamArea::new();
-            p.iter().for_each(|x| stream.push(true, *x));
-            n.iter().for_each(|x| stream.push(false, *x));
+            for x in &p {
+                stream.push(true, *x);
+            }
+            for x in &n {
+                stream.push(false, *x);
+            }
             prop_assert!((stream.area().unwrap() - auroc(&p, &n).unwrap()).abs() < 1e-12);
         }
     }

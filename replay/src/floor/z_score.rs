@@ -4,34 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use models::event::{ActionOutcome, Event, Timestamp};
 
-use super::{gap, identity_key, key, session_key, tool_key};
+use super::{Moments, gap, identity_key, key, session_key, tool_key};
 
-/// Mean and variance of a stream (Welford 1962).
-#[derive(Debug, Clone, Copy, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Moments {
-    fn push(&mut self, x: f64) {
-        self.count += 1.0;
-        let delta = x - self.mean;
-        self.mean += delta / self.count;
-        self.squares += delta * (x - self.mean);
-    }
-
-    /// How many standard deviations `x` lies above the mean; 0 below it, or with fewer than two values to compare with.
-    fn above(&self, x: f64) -> f64 {
-        if self.count < 2.0 {
-            return 0.0;
-        }
-        let deviation = (self.squares / (self.count - 1.0)).sqrt();
-        // Near-constant numbers would make a difference of one byte outweigh everything else.
-        let floor = (0.1 * self.mean.abs()).max(0.25);
-        ((x - self.mean) / deviation.max(floor)).max(0.0)
-    }
+/// How many standard deviations `x` lies above the mean; 0 below it, or with fewer than two values to compare with.
+fn above(moments: &Moments, x: f64) -> f64 {
+    moments.standardise(x, 2.0, 0.1).max(0.0)
 }
 
 /// What a session has added up to.
@@ -91,9 +68,9 @@ impl ZScore {
     /// The summed z-scores of an event.
     pub fn score(&mut self, event: &Event) -> f64 {
         let (numbers, totals) = self.observe(event);
-        let of_event: f64 = numbers.iter().filter_map(|(n, x)| Some(self.numbers.get(n)?.above(*x))).sum();
+        let of_event: f64 = numbers.iter().filter_map(|(n, x)| Some(above(self.numbers.get(n)?, *x))).sum();
         let usual = self.totals.get(&identity_key(event));
-        let of_session: f64 = usual.map_or(0.0, |usual| usual.iter().zip(totals).map(|(m, x)| m.above(x)).sum());
+        let of_session: f64 = usual.map_or(0.0, |usual| usual.iter().zip(totals).map(|(m, x)| above(m, x)).sum());
         of_event + of_session
     }
 
@@ -138,8 +115,8 @@ mod tests {
             moments.push(x);
         }
         // Mean 5, sample variance (9 + 1 + 16) / 2 = 13.
-        close(moments.above(5.0 + 13_f64.sqrt()), 1.0);
-        close(moments.above(4.0), 0.0);
+        close(above(&moments, 5.0 + 13_f64.sqrt()), 1.0);
+        close(above(&moments, 4.0), 0.0);
     }
 
     #[test]

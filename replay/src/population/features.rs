@@ -1,9 +1,10 @@
 //! What a session looks like in numbers, each against the identity's own past: what both floors look at.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{Hash, Hasher};
 
 use models::event::{ActionOutcome, Event};
+
+use crate::floor::{Moments, key, tool_key};
 
 /// Numbers of a session.
 pub const FEATURES: usize = 14;
@@ -12,38 +13,6 @@ const ENOUGH: f64 = 5.0;
 
 /// One number a feature, in standard deviations of the identity's own past sessions.
 pub type Features = [f64; FEATURES];
-
-fn key(parts: impl Hash) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    parts.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Mean and variance of a stream (Welford 1962).
-#[derive(Debug, Clone, Copy, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Moments {
-    fn push(&mut self, x: f64) {
-        self.count += 1.0;
-        let delta = x - self.mean;
-        self.mean += delta / self.count;
-        self.squares += delta * (x - self.mean);
-    }
-
-    fn standardise(&self, x: f64) -> f64 {
-        if self.count < ENOUGH {
-            return 0.0;
-        }
-        // Near-constant numbers would make a difference of one outweigh everything else.
-        let deviation = (self.squares / (self.count - 1.0)).sqrt().max(0.25);
-        (x - self.mean) / deviation
-    }
-}
 
 /// What one identity has done so far.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +40,7 @@ impl Pasts {
         let past = session.first().and_then(|event| self.0.get(&event.identity)).unwrap_or(&nobody);
         let raw = past.raw(session);
         std::array::from_fn(|i| match (past.moments.get(i), raw.get(i)) {
-            (Some(moments), Some(x)) => moments.standardise(*x),
+            (Some(moments), Some(x)) => moments.standardise(*x, ENOUGH, 0.0),
             _ => 0.0,
         })
     }
@@ -88,7 +57,7 @@ impl Pasts {
         for event in session {
             past.seen.extend(marks(event, previous).into_iter().flatten());
             past.seen.extend(event.targets.iter().map(|target| key(("target", target))));
-            previous = tool(event);
+            previous = tool_key(event);
         }
         if let Some(hour) = past.hour_mut(first) {
             *hour += 1.0;
@@ -96,13 +65,9 @@ impl Pasts {
     }
 }
 
-fn tool(event: &Event) -> u64 {
-    key(("tool", &event.server, &event.tool, event.action))
-}
-
 /// What may be new about an event: its tool, the step from the tool before, its source.
 fn marks(event: &Event, previous: u64) -> [Option<u64>; 3] {
-    let tool = tool(event);
+    let tool = tool_key(event);
     let source = event.source.as_ref().map(|source| key(("source", &source.ip, &source.region)));
     [Some(tool), (previous != 0).then(|| key(("step", previous, tool))), source]
 }
@@ -135,7 +100,7 @@ impl Past {
             for (count, mark) in new.iter_mut().zip(marks(event, previous)) {
                 *count += f64::from(u8::from(mark.is_some_and(|mark| !self.seen.contains(&mark))));
             }
-            previous = tool(event);
+            previous = tool_key(event);
             tools.insert(previous);
             for target in event.targets.iter().map(|target| key(("target", target))) {
                 if targets.insert(target) {

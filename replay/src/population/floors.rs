@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use models::event::Event;
 
 use super::features::{Features, Pasts};
-use super::forest::Forest;
 use super::world::World;
+use crate::floor::Forest;
 
 /// Past sessions of an identity from which a session is fit to train on.
 const MATURE: f64 = 20.0;
@@ -37,13 +37,19 @@ impl Floor {
 #[derive(Debug)]
 pub struct Floors {
     pasts: Pasts,
-    forest: Forest,
+    /// `None` where the warm-up has too few sessions to fit one.
+    forest: Option<Forest>,
     /// Scores of every honest session after the warm-up, in ascending order, by method.
     honest: [Vec<f64>; 2],
     /// Events after the warm-up.
     pub events: u64,
     /// Days on which an identity was active after the warm-up.
     pub identity_days: u64,
+}
+
+/// Nothing is odd to a forest that was not fitted.
+fn oddness(forest: Option<&Forest>, features: &Features) -> f64 {
+    forest.map_or(0.0, |forest| forest.score(features))
 }
 
 fn sums(features: &Features) -> f64 {
@@ -53,7 +59,7 @@ fn sums(features: &Features) -> f64 {
 impl Floors {
     /// Lives through a world: learns every session, fits on the warm-up, scores what comes after it. Identities keep
     /// learning, so the floors know as much as the engine does.
-    pub fn fit(world: &World, seed: u64) -> Self {
+    pub fn fit(world: &World) -> Self {
         let mut stream = world.stream();
         let mut pasts = Pasts::default();
         let mut running: HashMap<Box<str>, (u64, Vec<Event>)> = HashMap::new();
@@ -80,9 +86,9 @@ impl Floors {
             let Some((_, session)) = running.remove(&name) else { continue };
             let features = pasts.features(&session);
             if live {
-                let forest = forest.get_or_insert_with(|| Forest::fit(&training, seed));
+                let forest = forest.get_or_insert_with(|| Forest::fit(&training));
                 let [of_forest, of_sums] = &mut honest;
-                of_forest.push(forest.score(&features));
+                of_forest.push(oddness(forest.as_ref(), &features));
                 of_sums.push(sums(&features));
             } else if pasts.sessions(&session) >= MATURE {
                 training.push(features);
@@ -92,7 +98,7 @@ impl Floors {
         for scores in &mut honest {
             scores.sort_unstable_by(f64::total_cmp);
         }
-        let forest = forest.unwrap_or_else(|| Forest::fit(&training, seed));
+        let forest = forest.unwrap_or_else(|| Forest::fit(&training));
         Self { pasts, forest, honest, events, identity_days }
     }
 
@@ -108,6 +114,6 @@ impl Floors {
     /// How odd a whole session is.
     pub fn score(&self, floor: Floor, session: &[Event]) -> f64 {
         let features = self.pasts.features(session);
-        if floor == Floor::Forest { self.forest.score(&features) } else { sums(&features) }
+        if floor == Floor::Forest { oddness(self.forest.as_ref(), &features) } else { sums(&features) }
     }
 }

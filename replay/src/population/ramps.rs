@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use datasets::generator::Agent;
 use datasets::scenario::{RAMP_DAYS, Scenario, grow};
 use models::alert::AlertKind;
 use models::assessment::Decision;
@@ -25,7 +26,7 @@ pub type Months = Vec<Vec<Event>>;
 pub fn months(world: &World, warm: &Warm, count: usize) -> Months {
     let agents = world.population.agents();
     let step = (agents.len() / count.max(1)).max(1);
-    let picked: BTreeSet<&str> = agents.iter().step_by(step).take(count).map(|agent| agent.identity()).collect();
+    let picked: BTreeSet<&str> = agents.iter().step_by(step).take(count).map(Agent::identity).collect();
     let mut months: BTreeMap<Box<str>, Vec<Event>> = BTreeMap::new();
     let mut stream = warm.stream.clone();
     while let Some(event) = stream.next_before(world.end.saturating_add(LENGTH)) {
