@@ -83,9 +83,8 @@ impl Lane {
             Lane::Joint => 0.84,
             Lane::Context => 0.05,
             Lane::Flow => 0.03,
-            Lane::Volume => 0.01,
             Lane::Rate | Lane::Delegation | Lane::Scope => 0.02,
-            Lane::Schedule => 0.01,
+            Lane::Volume | Lane::Schedule => 0.01,
             _ => return None,
         };
         Some(share.ln())

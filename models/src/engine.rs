@@ -101,6 +101,10 @@ pub enum Input<'a> {
     ReleaseBrake,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "every event has exactly one assessment: a box would cost each an allocation"
+)]
 /// What the engine has to say. An event gives exactly one `Assessed`, first.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {

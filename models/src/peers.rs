@@ -47,6 +47,7 @@ struct PeerTool {
 }
 
 /// One target that a member touched.
+#[expect(clippy::struct_excessive_bools, reason = "each is one observation of one learned rate")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TargetNews {
     pub tool: u64,
@@ -157,7 +158,7 @@ impl GroupModel {
             }
             self.rate.learn(call.gap, call.failed);
             self.flow.learn(call.leaving);
-            if let Some(scope) = &call.scope {
+            if let Some(scope) = call.scope {
                 self.scope.learn(scope);
             }
         }
@@ -165,8 +166,8 @@ impl GroupModel {
             if let Some((hour, weekend)) = setting.start {
                 self.hours.push(Start { hour, weekend });
             }
-            self.context.learn(&setting.context);
-            self.delegation.learn(&setting.delegation);
+            self.context.learn(setting.context);
+            self.delegation.learn(setting.delegation);
         }
         for odd in &news.odd {
             self.odd.push(*odd, 1.0, ODD_SLOTS);

@@ -100,7 +100,7 @@ impl Context {
 }
 
 impl ContextRates {
-    pub(crate) fn learn(&mut self, news: &ContextNews) {
+    pub(crate) fn learn(&mut self, news: ContextNews) {
         for (rate, new) in self.new.iter_mut().zip(news.new) {
             if let Some(new) = new {
                 rate.push(new);
@@ -142,7 +142,7 @@ mod tests {
         for session in 0..200 {
             // A new pod every tenth session, always the same network and client.
             let pod = format!("pod-{}", session / 10);
-            peers.learn(&context.learn(keys(&pod, "10.0.0.7", "agents/2"), false));
+            peers.learn(context.learn(keys(&pod, "10.0.0.7", "agents/2"), false));
         }
         let score = |keys, changed| context.score(keys, changed, &peers).unwrap();
         let usual = score(keys("pod-19", "10.0.0.9", "agents/2"), false);

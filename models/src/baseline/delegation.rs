@@ -87,7 +87,7 @@ impl Delegation {
             person: (keys.on_behalf_of != 0).then_some(new_person),
             beyond: keys.beyond,
         };
-        self.rates.learn(&news);
+        self.rates.learn(news);
         news
     }
 
@@ -98,7 +98,7 @@ impl Delegation {
 }
 
 impl DelegationRates {
-    pub(crate) fn learn(&mut self, news: &DelegationNews) {
+    pub(crate) fn learn(&mut self, news: DelegationNews) {
         let rates = [(&mut self.parent, news.parent), (&mut self.person, news.person), (&mut self.beyond, news.beyond)];
         for (rate, new) in rates {
             if let Some(new) = new {
@@ -123,7 +123,7 @@ mod tests {
         let (mut own, mut peers) = (Delegation::default(), DelegationRates::default());
         let usual = DelegationKeys { parent: 7 << 40, on_behalf_of: 0, beyond: Some(false) };
         for _ in 0..100 {
-            peers.learn(&own.learn(usual, false));
+            peers.learn(own.learn(usual, false));
         }
         let score = |keys| own.score(keys, true, &peers).unwrap();
         let known = score(usual);

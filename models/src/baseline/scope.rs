@@ -99,7 +99,7 @@ fn push(rates: &mut [NoveltyRate; 2], (uncovered, first): (bool, bool)) {
 }
 
 impl ScopeRates {
-    pub(crate) fn learn(&mut self, news: &ScopeNews) {
+    pub(crate) fn learn(&mut self, news: ScopeNews) {
         push(&mut self.uncovered, news.uncovered);
         if let Some(new) = news.exercised {
             self.exercised.push(new);
@@ -120,8 +120,8 @@ impl ScopeRates {
 pub(crate) fn covering<'a>(event: &Event, action: Action, scopes: &'a [Box<str>]) -> Option<(usize, &'a str)> {
     let server = event.server.as_deref().unwrap_or_default();
     let scheme = event.targets.first().and_then(|t| t.split_once(':')).map_or("", |(scheme, _)| scheme);
-    let covers = |scope: &&Box<str>| {
-        if &***scope == "*" || scope.eq_ignore_ascii_case(&event.tool) || names(scope, server, &event.tool) {
+    let covers = |scope: &str| {
+        if scope == "*" || scope.eq_ignore_ascii_case(&event.tool) || names(scope, server, &event.tool) {
             return true;
         }
         let (mut resource, mut acts, mut allowed) = (false, false, false);
@@ -226,8 +226,8 @@ mod tests {
         let (mut orderly, mut unnamed) = (Scope::default(), Scope::default());
         let (mut peers, mut others) = (ScopeRates::default(), ScopeRates::default());
         for _ in 0..300 {
-            peers.learn(&orderly.learn(Grant::Covered(5 << 40), false).unwrap());
-            others.learn(&unnamed.learn(Grant::Uncovered, false).unwrap());
+            peers.learn(orderly.learn(Grant::Covered(5 << 40), false).unwrap());
+            others.learn(unnamed.learn(Grant::Uncovered, false).unwrap());
         }
         let step = |grant| Step { grant, ..Step::default() };
         let known = orderly.score(&step(Grant::Covered(5 << 40)), false, &peers).unwrap();

@@ -11,7 +11,8 @@ use crate::assessment::{Assessment, Decision, Outcome};
 use crate::baseline::{
     ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, key_of, ln_bytes, start_of,
 };
-use crate::calibration::{Lane, Pending, TenantModel, maturity_class};
+use crate::calibration::{Pending, TenantModel, maturity_class};
+use crate::config::CheckedConfig;
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
 use crate::fingerprint::Kind;
@@ -23,8 +24,17 @@ pub(super) const NOTABLE_NATS: f64 = 4.605;
 pub(super) const WAIT_NATS: f64 = 2.996;
 /// Sessions that ranks are taken among before they may keep anything from being learned, or revoke.
 pub(super) const GATE_RANKS: f64 = 200.0;
-/// Share of the budget spent on single sessions; the rest goes to evidence across sessions.
-pub(super) const SINGLE: f64 = 0.7;
+/// Shares of the budget spent on single sessions and on evidence across sessions; the rest is for reviews of slow drift.
+pub(super) const SINGLE: f64 = 0.6;
+pub(super) const ACROSS: f64 = 0.3;
+
+/// False alerts and false revocations accepted per session: the operator's budgets over the sessions of an identity-day.
+pub(super) fn levels(config: &CheckedConfig, tenant: &TenantModel) -> [f64; 2] {
+    let budget = config.settings().budget;
+    let accepted =
+        [budget.false_alerts_per_1000_identity_days / 1e3, budget.false_revocations_per_million_identity_days / 1e6];
+    accepted.map(|rate| rate / tenant.sessions_per_identity_day())
+}
 
 /// One identity with everything that handling it needs.
 pub(super) struct Handling<'a> {
@@ -41,7 +51,9 @@ impl Handling<'_> {
 
     pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
         let at = self.session(event, time);
-        self.note_revision(event, time);
+        if phase != Phase::Frozen {
+            self.note_revision(event, time);
+        }
         let world = self.world;
         let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
         let group = tenant.group(self.state.group);
@@ -69,33 +81,14 @@ impl Handling<'_> {
             config: world.config,
         });
 
-        // Evidence: quiet events leave every maximum where it was, and then the rank needs no second look.
-        let mut grown = session.accumulate(&scores);
         session.bytes += event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
-        if let Some(level) = scoring::level(session, &state.history) {
-            grown |= session.raise(Lane::Level, level);
-        }
-        if let Some(mean) = scoring::mean_surprise(session, &state.history) {
-            grown |= session.raise(Lane::Mean, mean);
-        }
-        if grown {
-            let statistic = scoring::session_statistic(session, &state.history, tenant) as f32;
-            session.statistic = session.statistic.max(statistic);
-            let class = maturity_class(sessions);
-            let rank = tenant.session_surprise(class, f64::from(session.statistic));
-            session.rank = session.rank.max(rank as f32);
-            // An identity that is often strange is not stranger for it; one that never is gains nothing.
-            session.evidence = session.evidence.max(state.habits.corrected(rank).min(rank) as f32);
-        }
+        scoring::gather(session, &scores, &state.history, &state.habits, tenant);
         let evidence = f64::from(session.evidence);
 
-        let budget = world.config.settings().budget;
-        let per_session = 1.0 / tenant.sessions_per_identity_day();
-        let alert_level = budget.false_alerts_per_1000_identity_days / 1e3 * per_session;
-        let revoke_level = budget.false_revocations_per_million_identity_days / 1e6 * per_session;
+        let [alert_level, revoke_level] = levels(world.config, tenant);
         let [across_alert, across_revoke] = state.across;
         let crosses = |level: f64, across: f64| {
-            evidence >= -(SINGLE * level).min(1.0).ln() || (across + (1.0 - SINGLE) * level) * e_value(evidence) >= 1.0
+            evidence >= -(SINGLE * level).min(1.0).ln() || (across + ACROSS * level) * e_value(evidence) >= 1.0
         };
         let crossed = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
         let ranked_among = tenant.ranked_among(maturity_class(sessions));
@@ -117,37 +110,26 @@ impl Handling<'_> {
             session.keep(explainer.notable(time));
         }
         let was_alarmed = session.alarmed;
-        let mut reviews = if phase == Phase::Warmup { Vec::new() } else { self.reviews(event, time) };
+        let mut reviews = self.reviews(event, time, phase);
         // A declared change that peers share is one proposal; an alert that is open already stays one.
         let shared = if crossed && !was_alarmed { self.shared_change(at, event, time) } else { None };
         let alarms = crossed && shared.is_none();
         let revocable = revocable && alarms;
         reviews.extend(shared);
-        let state = &mut *self.state;
-        let Some(session) = state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
+        let Some(session) = self.state.live.get_mut(at) else { return unscored(Outcome::Late, event) };
         let opened_now = alarms && !session.alarmed;
         session.alarmed |= alarms;
         session.revocable |= revocable;
-        session.push(step, &targets);
-        if let Some(setting) = setting {
-            session.note_setting(setting);
-        }
-        session.events += 1;
-        session.block += 1;
+        session.push(step, &targets, setting);
         let session_name = session.name.clone();
         let learned = !session.alarmed && evidence < WAIT_NATS;
 
-        let day = time.as_seconds().div_euclid(86_400);
-        let first_of_day = day > state.day;
-        state.day = state.day.max(day);
+        let (first_of_day, last_seen) = self.count(time);
         if phase != Phase::Frozen {
-            let pending = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
+            let pending = self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant);
             pending.note(scores.raw, step.side_effect, sessions);
             pending.identity_days += u64::from(first_of_day);
         }
-        let last_seen = (state.events > 0).then_some(state.last_seen);
-        state.events += 1;
-        state.last_seen = state.last_seen.max(time);
         let mut alert = None;
         let mut alarm = None;
         if alarms {
@@ -173,6 +155,18 @@ impl Handling<'_> {
             learned,
         };
         Assessed { assessment, alarm, reviews, first_of_day, last_seen }
+    }
+
+    /// Counts an event of the identity. Returns whether it is the first of its day, and when the one before was.
+    fn count(&mut self, time: Timestamp) -> (bool, Option<Timestamp>) {
+        let state = &mut *self.state;
+        let day = time.as_seconds().div_euclid(86_400);
+        let first_of_day = day > state.day;
+        state.day = state.day.max(day);
+        let last_seen = (state.events > 0).then_some(state.last_seen);
+        state.events += 1;
+        state.last_seen = state.last_seen.max(time);
+        (first_of_day, last_seen)
     }
 
     /// The live session of the event; started if need be.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Output;
 use super::Phase;
-use super::handling::{GATE_RANKS, Handling, SINGLE, WAIT_NATS};
+use super::handling::{ACROSS, GATE_RANKS, Handling, WAIT_NATS, levels};
 use super::scoring;
 use super::session::{BLOCK_EVENTS, Lesson, Session};
 use super::state::{WAITING_SESSIONS, Waiting};
@@ -78,12 +78,7 @@ impl Handling<'_> {
         };
         let ranked = tenant.ranked_among(usize::from(record.class)) >= GATE_RANKS;
         let evidence = f64::from(session.evidence);
-        let budget = self.world.config.settings().budget;
-        let per_session = (1.0 - SINGLE) / tenant.sessions_per_identity_day();
-        let injected = [
-            budget.false_alerts_per_1000_identity_days / 1e3 * per_session,
-            budget.false_revocations_per_million_identity_days / 1e6 * per_session,
-        ];
+        let injected = levels(self.world.config, tenant).map(|level| ACROSS * level);
         // The budget theorem (model-notes, section 6): what is injected bounds the expected number of alarms; an alarm
         // resets. The two tiers accumulate apart, so each is reset by its own alarm only.
         let alarms = [session.alarmed, session.revocable];

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Phase;
 use super::handling::Handling;
 use crate::alert::{AlertKind, Severity};
 use crate::baseline::ln_bytes;
@@ -30,10 +31,16 @@ pub(super) struct Review {
 
 impl Handling<'_> {
     /// What one event asks to be reviewed.
-    pub(super) fn reviews(&mut self, event: &Event, time: Timestamp) -> Vec<Review> {
+    pub(super) fn reviews(&mut self, event: &Event, time: Timestamp, phase: Phase) -> Vec<Review> {
         let mut reviews = Vec::new();
-        reviews.extend(self.expired(event, time));
-        reviews.extend(self.drifted(event, time));
+        if phase != Phase::Frozen {
+            reviews.extend(self.drifted(event, time));
+        }
+        match phase {
+            // History teaches the reference and raises nothing.
+            Phase::Warmup => return Vec::new(),
+            Phase::Live | Phase::Frozen => reviews.extend(self.expired(event, time)),
+        }
         reviews
     }
 

@@ -6,6 +6,7 @@ use crate::baseline::{Baseline, Setting, Step, TargetKeys, TargetScore, VolumeSc
 use crate::calibration::{Lane, TenantModel, maturity_class};
 use crate::config::CheckedConfig;
 use crate::dimension::{Dimension, DimensionValues};
+use crate::estimator::exceedance::Exceedances;
 use crate::estimator::normal::Prior;
 use crate::peers::GroupModel;
 
@@ -144,9 +145,35 @@ fn joint(scene: &Scene<'_>, scores: &Scores, raw: &DimensionValues<Option<f64>>)
     any.then_some(weight * (call + TARGET_WEIGHT * whereto))
 }
 
+/// Adds an event's scores to the evidence of its session. Quiet events leave every maximum where it was, and then the rank
+/// needs no second look.
+pub(super) fn gather(
+    session: &mut Session,
+    scores: &Scores,
+    history: &History,
+    habits: &Exceedances,
+    tenant: &TenantModel,
+) {
+    let mut grown = session.accumulate(scores);
+    if let Some(level) = level(session, history) {
+        grown |= session.raise(Lane::Level, level);
+    }
+    if let Some(mean) = mean_surprise(session, history) {
+        grown |= session.raise(Lane::Mean, mean);
+    }
+    if grown {
+        let statistic = session_statistic(session, history, tenant) as f32;
+        session.statistic = session.statistic.max(statistic);
+        let rank = tenant.session_surprise(maturity_class(history.sessions), f64::from(session.statistic));
+        session.rank = session.rank.max(rank as f32);
+        // An identity that is often strange is not stranger for it; one that never is gains nothing.
+        session.evidence = session.evidence.max(habits.corrected(rank).min(rank) as f32);
+    }
+}
+
 /// Surprise of the bytes summed over the session so far, against the identity's own past sessions. Totals only grow, so
 /// the p-value may be read at any event.
-pub(super) fn level(session: &Session, history: &History) -> Option<f64> {
+fn level(session: &Session, history: &History) -> Option<f64> {
     let mean = history.totals.mean()?;
     let prior = Prior { mean, k: 0.5, a: 1.5, b: 1.5 };
     Some(history.totals.residual((1.0 + session.bytes).ln(), prior).surprise())
@@ -154,7 +181,7 @@ pub(super) fn level(session: &Session, history: &History) -> Option<f64> {
 
 /// Surprise of the mean surprise so far, against the identity's own past sessions of the same length: many calls in an
 /// order that is a little unusual each.
-pub(super) fn mean_surprise(session: &Session, history: &History) -> Option<f64> {
+fn mean_surprise(session: &Session, history: &History) -> Option<f64> {
     let reached = session.means.iter().zip(&history.means).rev().find_map(|(mean, own)| Some(((*mean)?, own)))?;
     let (mean, own) = reached;
     let prior = Prior { mean: own.mean()?, k: 0.5, a: 1.5, b: 0.15 };
@@ -182,7 +209,7 @@ fn comparable(lane: Lane, best: f64, history: &History, tenant: &TenantModel) ->
 
 /// The session's statistic: the strongest lane, each against its own past and at its share of the error level
 /// (`model-notes`, section 7.3 to 7.5). Also raises the fusion lane.
-pub(super) fn session_statistic(session: &mut Session, history: &History, tenant: &TenantModel) -> f64 {
+fn session_statistic(session: &mut Session, history: &History, tenant: &TenantModel) -> f64 {
     let class = maturity_class(history.sessions);
     let z = standardised(session, history, tenant);
     let (mut strongest, mut excess) = (f64::NEG_INFINITY, 0.0);

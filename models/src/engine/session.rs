@@ -182,7 +182,7 @@ impl Session {
     }
 
     /// Takes the step into the session's history; `step.targets` must be empty and is set here.
-    pub(super) fn push(&mut self, mut step: Step, targets: &[TargetKeys]) {
+    pub(super) fn push(&mut self, mut step: Step, targets: &[TargetKeys], setting: Option<Setting>) {
         self.previous = [step.tool, step.previous[0]];
         for keys in targets {
             self.seen.push(keys.pair(step.tool), SEEN_SLOTS);
@@ -190,14 +190,10 @@ impl Session {
         step.targets = (self.targets.len() as u32, targets.len() as u16);
         self.targets.extend_from_slice(targets);
         self.steps.push(step);
-    }
-
-    /// Notes where the session comes from, to be learned.
-    pub(super) fn note_setting(&mut self, setting: Setting) {
         // A session that changes its source with every call teaches the first few of them.
-        if self.settings.len() < SETTINGS {
-            self.settings.push(setting);
-        }
+        self.settings.extend(setting.filter(|_| self.settings.len() < SETTINGS));
+        self.events += 1;
+        self.block += 1;
     }
 
     /// Keeps the event if it is among the strangest so far, in order of time.

@@ -234,7 +234,9 @@ mod tests {
         #[test]
         fn tails_are_monotone(scores in prop::collection::vec(0.0..30.0_f64, 0..300), a in 0.0..40.0_f64, b in 0.0..40.0_f64) {
             let mut counts = ScoreCounts::new(Bins::EVENT);
-            scores.iter().for_each(|s| counts.push(Bins::EVENT, *s));
+            for s in &scores {
+                counts.push(Bins::EVENT, *s);
+            }
             let (low, high) = (a.min(b), a.max(b));
             for table in [counts.event_tail(Bins::EVENT, 1.0), counts.session_tail(Bins::EVENT, 4.0)] {
                 prop_assert!(table.surprise(Bins::EVENT, low) <= table.surprise(Bins::EVENT, high) + 1e-6);
@@ -247,7 +249,9 @@ mod tests {
             let at = at.min(scores.len());
             let count = |scores: &[f64]| {
                 let mut counts = ScoreCounts::new(Bins::EVENT);
-                scores.iter().for_each(|s| counts.push(Bins::EVENT, *s));
+                for s in scores {
+                    counts.push(Bins::EVENT, *s);
+                }
                 counts
             };
             let mut merged = count(&scores[..at]);

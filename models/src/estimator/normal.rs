@@ -56,7 +56,7 @@ impl Moments {
         self.push(if self.n >= 10.0 { y.clamp(mean - 3.0 * s, mean + 3.0 * s) } else { y });
     }
 
-    /// Adds the observations of another (Chan, Golub, LeVeque, 1979).
+    /// Adds the observations of another (Chan, Golub, Leveque, 1979).
     pub fn merge(&mut self, other: &Moments) {
         let (n, m) = (f64::from(self.n), f64::from(other.n));
         if m <= 0.0 {
@@ -129,7 +129,9 @@ mod tests {
 
     fn moments(data: &[f64]) -> Moments {
         let mut moments = Moments::default();
-        data.iter().for_each(|y| moments.push(*y));
+        for y in data {
+            moments.push(*y);
+        }
         moments
     }
 

@@ -31,7 +31,9 @@ impl Explainer<'_> {
     }
 
     pub(super) fn schedule(&self) -> (String, String) {
-        let Some(start) = self.setting.and_then(|s| s.start()) else { return <(String, String)>::default() };
+        let Some(start) = self.setting.and_then(crate::baseline::Setting::start) else {
+            return <(String, String)>::default();
+        };
         let day = if start.weekend { "a weekend" } else { "a weekday" };
         let own = self.baseline.hours.over(&self.group.hours.over(&crate::estimator::hours::Hours::uniform()));
         let share = own.probability(start);
