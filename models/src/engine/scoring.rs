@@ -24,16 +24,21 @@ pub(super) struct Scores {
     pub order_nats: f64,
     /// How much more probable the tool is for a peer than for this identity, in nats.
     pub kin_nats: f64,
-    /// `ln` of the calls of the running minute, and of the most on one target.
+    /// `ln(8 + n)` of the calls of the running minute, and of the most on one target.
     pub minute: [f64; 2],
+    /// Whether the call changes something and did not fail.
+    pub side_effect: bool,
 }
 
 impl Scores {
     /// `-ln p` of the event as a whole: its strongest lane at its share of the error level, so that the p-value holds
     /// whatever hangs together (weighted Bonferroni; Genovese, Roeder, Wasserman, Biometrika 93, 2006, section 2).
+    ///
+    /// The volume of a single read does not count here: that much was read is judged over the session.
     pub(super) fn score(&self) -> f64 {
-        let shares = Lane::ALL.into_iter().map(Lane::ln_event_share);
-        self.nats.iter().zip(shares).filter_map(|(nats, share)| Some((*nats)? + share?)).fold(0.0, f64::max)
+        let counted =
+            Lane::ALL.into_iter().zip(self.nats).filter(|(lane, _)| self.side_effect || *lane != Lane::Volume);
+        counted.filter_map(|(lane, nats)| Some(nats? + lane.ln_event_share()?)).fold(0.0, f64::max)
     }
 
     /// `-ln p` by dimension.
@@ -87,6 +92,7 @@ pub(super) fn score(scene: &Scene<'_>) -> Scores {
         order_nats,
         kin_nats,
         minute: scene.minute,
+        side_effect: step.side_effect,
     };
     let raw = Dimension::ALL.map(|d| if scene.config.judges(d) { dimension(scene, &scores, d) } else { None });
     let joint = joint(scene, &scores, &raw);

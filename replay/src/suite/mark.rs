@@ -57,7 +57,8 @@ pub(super) fn marks(report: &Report, asked: impl Fn(&str) -> bool) -> Vec<Mark> 
     }
     for measured in report.agents.iter().filter(|m| m.kind == Kind::Attacks && !m.without_task) {
         for realised in &measured.quality.realised {
-            let what = format!("false alarms at {} % from the baseline alone: factor off", 100.0 * realised.asked);
+            let what =
+                format!("false alarms at {} % from the baseline alone: times what was asked", 100.0 * realised.asked);
             marks.push(Mark::at_most(measured.set, &what, 1.5, Some(realised.factor())));
         }
     }
