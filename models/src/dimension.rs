@@ -22,7 +22,7 @@ pub enum Dimension {
     Schedule,
     /// Same workload, network and client as ever, and the same throughout the session?
     Context,
-    /// Who delegates to whom, and does the child hold what the parent does not?
+    /// Who delegates to whom, and for whom?
     Delegation,
     /// Is the action inside what the credential was granted, and inside what was exercised so far?
     Scope,

@@ -1,9 +1,9 @@
-//! `delegation`: who delegates to whom, and does the child hold what the parent does not?
+//! `delegation`: who delegates to whom, and for whom?
 //!
-//! Stored: 52 bytes. Score: once a session and on every change, the surprises added up of {parent known, new}, {person acted
-//! for known, new} and, where the parent's grants are known, {credential within them, beyond them}; each at a learned rate:
-//! an agent that serves everybody always meets new people, one that never delegates hardly ever a parent. With little data
-//! the peers' rates decide.
+//! Stored: 52 bytes. Score: once a session and on every change, the surprises added up of {parent known, new} and {person acted
+//! for known, new}; each at a learned rate: an agent that serves everybody always meets new people, one that never delegates
+//! hardly ever a parent. With little data the peers' rates decide. What the parent itself may do is not compared: it is another
+//! identity's state.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,6 @@ pub(crate) struct DelegationKeys {
     pub parent: u64,
     /// The person or service acted for; 0 for none.
     pub on_behalf_of: u64,
-    /// Whether the credential holds a scope that the parent does not, where both are known.
-    pub beyond: Option<bool>,
 }
 
 /// Who an identity acts for.
@@ -36,7 +34,6 @@ pub(crate) struct Delegation {
 pub(crate) struct DelegationRates {
     parent: NoveltyRate,
     person: NoveltyRate,
-    beyond: NoveltyRate,
 }
 
 /// What was new when one session was learned; the first parent of an identity is not told.
@@ -44,7 +41,6 @@ pub(crate) struct DelegationRates {
 pub(crate) struct DelegationNews {
     parent: Option<bool>,
     person: Option<bool>,
-    beyond: Option<bool>,
 }
 
 fn parent_key(keys: DelegationKeys) -> u64 {
@@ -67,9 +63,6 @@ impl Delegation {
         if keys.on_behalf_of != 0 {
             nats += surprise(&rate(self.rates.person, peers.person), usize::from(!knows_person));
         }
-        if let Some(beyond) = keys.beyond {
-            nats += surprise(&rate(self.rates.beyond, peers.beyond), usize::from(beyond));
-        }
         Some(nats)
     }
 
@@ -82,11 +75,8 @@ impl Delegation {
     pub(crate) fn learn(&mut self, keys: DelegationKeys, new_person: bool) -> DelegationNews {
         let first = self.parents.is_empty();
         let new = self.parents.push(parent_key(keys)) == Membership::New;
-        let news = DelegationNews {
-            parent: (!first).then_some(new),
-            person: (keys.on_behalf_of != 0).then_some(new_person),
-            beyond: keys.beyond,
-        };
+        let news =
+            DelegationNews { parent: (!first).then_some(new), person: (keys.on_behalf_of != 0).then_some(new_person) };
         self.rates.learn(news);
         news
     }
@@ -99,8 +89,7 @@ impl Delegation {
 
 impl DelegationRates {
     pub(crate) fn learn(&mut self, news: DelegationNews) {
-        let rates = [(&mut self.parent, news.parent), (&mut self.person, news.person), (&mut self.beyond, news.beyond)];
-        for (rate, new) in rates {
+        for (rate, new) in [(&mut self.parent, news.parent), (&mut self.person, news.person)] {
             if let Some(new) = new {
                 rate.push(new);
             }
@@ -110,7 +99,6 @@ impl DelegationRates {
     pub(crate) fn decay(&mut self, factor: f64) {
         self.parent.decay(factor);
         self.person.decay(factor);
-        self.beyond.decay(factor);
     }
 }
 
@@ -119,16 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_parent_and_grants_beyond_the_parents_surprise() {
+    fn a_new_parent_surprises_and_so_does_none_where_there_always_was_one() {
         let (mut own, mut peers) = (Delegation::default(), DelegationRates::default());
-        let usual = DelegationKeys { parent: 7 << 40, on_behalf_of: 0, beyond: Some(false) };
+        let usual = DelegationKeys { parent: 7 << 40, on_behalf_of: 0 };
         for _ in 0..100 {
             peers.learn(own.learn(usual, false));
         }
         let score = |keys| own.score(keys, true, &peers).unwrap();
         let known = score(usual);
         assert!(score(DelegationKeys { parent: 9 << 40, ..usual }) > known + 4.0);
-        assert!(score(DelegationKeys { beyond: Some(true), ..usual }) > known + 4.0);
         assert!(score(DelegationKeys { parent: 0, ..usual }) > known + 4.0);
     }
 

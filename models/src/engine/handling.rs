@@ -263,7 +263,7 @@ impl Handling<'_> {
         Some(Setting {
             start: (before == 0).then_some((start.hour, start.weekend)),
             context: source.map_or_else(ContextKeys::default, |source| ContextKeys::of(f, source)),
-            delegation: DelegationKeys { parent, on_behalf_of: person, beyond: None },
+            delegation: DelegationKeys { parent, on_behalf_of: person },
         })
     }
 

@@ -80,12 +80,7 @@ impl Explainer<'_> {
             Some(person) => format!("; on behalf of `{}`", shown(person)),
             None => String::new(),
         };
-        let beyond =
-            if keys.beyond == Some(true) { "; its credential holds scopes that the parent's does not" } else { "" };
-        (
-            format!("{parent}{new_parent}{person}{beyond}"),
-            "the parents and people of its past sessions, grants within the parent's".to_owned(),
-        )
+        (format!("{parent}{new_parent}{person}"), "the parents and people of its past sessions".to_owned())
     }
 
     pub(super) fn scope(&self) -> (String, String) {
