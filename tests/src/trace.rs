@@ -13,6 +13,7 @@ use crate::scratch;
 /// The `[engine]` table that goes with it: a few hundred sessions allow only generous promises, and its days lie in the past.
 pub const ENGINE: &str = "[engine]
 mode = 'enforce'
+episode_quiet = '30m'
 stale_after = '36500d'
 budget = { false_alerts_per_1000_identity_days = 200, false_revocations_per_million_identity_days = 100000 }
 ";
