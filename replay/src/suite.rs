@@ -316,13 +316,11 @@ fn known() -> impl Iterator<Item = &'static str> {
 
 /// The default settings for a set whose times were made up and carry order only: what looks at time is switched off.
 pub fn order_only() -> CheckedConfig {
-    let timed = ["schedule", "rate"];
-    judging(Dimension::ALL.into_iter().filter(|dimension| !timed.contains(&dimension.as_str()))).unwrap_or_default()
+    let timed = [Dimension::Schedule, Dimension::Rate];
+    judging(Dimension::ALL.into_iter().filter(|dimension| !timed.contains(dimension))).unwrap_or_default()
 }
 
 /// The default settings, judging only some dimensions; `None` where the engine cannot do without the others.
 fn judging(dimensions: impl IntoIterator<Item = Dimension>) -> Option<CheckedConfig> {
-    let dimensions: Vec<&str> = dimensions.into_iter().map(Dimension::as_str).collect();
-    let config: EngineConfig = serde_json::from_value(serde_json::json!({ "dimensions": dimensions })).ok()?;
-    config.check().ok()
+    EngineConfig { dimensions: dimensions.into_iter().collect(), ..EngineConfig::default() }.check().ok()
 }

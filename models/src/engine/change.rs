@@ -21,9 +21,8 @@ const OTHERS: f64 = 2.0;
 /// Fingerprint of a declared revision; 0 for none.
 pub(super) fn revision_key(f: &Fingerprinter, revision: Option<&Revision>) -> u64 {
     let Some(r) = revision else { return 0 };
-    let text = |part: &Option<Box<str>>| part.as_deref().unwrap_or_default().to_owned();
-    let parts = [text(&r.agent), text(&r.model), text(&r.prompt), text(&r.tools)];
-    f.of(Kind::Revision, &parts.each_ref().map(String::as_str)).max(1)
+    let parts = [&r.agent, &r.model, &r.prompt, &r.tools];
+    f.of(Kind::Revision, &parts.map(|part| part.as_deref().unwrap_or_default())).max(1)
 }
 
 impl Handling<'_> {

@@ -239,17 +239,16 @@ impl Handling<'_> {
     fn setting(&mut self, event: &Event, time: Timestamp, at: usize) -> Option<Setting> {
         let f = self.world.fingerprinter;
         let session = self.state.live.get_mut(at)?;
-        let text = |text: Option<&Box<str>>| text.map_or("", |t| &**t).to_owned();
         let source = event.source.as_ref();
         let parts = [
-            text(source.and_then(|s| s.workload.as_ref())),
-            text(source.and_then(|s| s.ip.as_ref())),
-            text(source.and_then(|s| s.region.as_ref())),
-            text(source.and_then(|s| s.user_agent.as_ref())),
-            text(event.parent.as_ref().map(|p| &p.identity)),
-            text(event.on_behalf_of.as_ref()),
+            source.and_then(|s| s.workload.as_deref()),
+            source.and_then(|s| s.ip.as_deref()),
+            source.and_then(|s| s.region.as_deref()),
+            source.and_then(|s| s.user_agent.as_deref()),
+            event.parent.as_ref().map(|p| &*p.identity),
+            event.on_behalf_of.as_deref(),
         ];
-        let key = f.of(Kind::Source, &parts.each_ref().map(String::as_str)).max(1);
+        let key = f.of(Kind::Source, &parts.map(Option::unwrap_or_default)).max(1);
         let before = std::mem::replace(&mut session.setting_key, key);
         if before == key {
             return None;
