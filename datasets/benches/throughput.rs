@@ -88,7 +88,7 @@ fn main() {
             let start = Instant::now();
             for event in &events {
                 engine
-                    .handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
+                    .handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 }, &mut out);
                 out.clear();
             }
             // The second half only: by then every identity is known and tables have their size.

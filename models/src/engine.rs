@@ -1,6 +1,7 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
 mod change;
+mod clock;
 mod episode;
 mod explain;
 mod governor;
@@ -20,8 +21,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::clock::Clocks;
 use self::governor::{Case, Governor};
-use self::shard::{Shard, Sweep, World, shard_of};
+use self::shard::{Place, Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
 use crate::calibration::{Pending, Snapshot, TenantModel};
@@ -37,9 +39,6 @@ const SHARDS: usize = 16;
 /// How often shared knowledge is published, in event time and in events.
 const EPOCH_SECONDS: i64 = 3600;
 const EPOCH_EVENTS: u64 = 16_384;
-/// A jump of the clock that needs this many events in a row to be believed.
-const FAR_AHEAD: Duration = Duration::from_hours(24);
-const AGREEING: u32 = 8;
 /// Half-life of shared knowledge, and how often it is applied.
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
@@ -82,6 +81,8 @@ pub enum Input<'a> {
         arrival: Option<Timestamp>,
         /// Whether it is learned from and acted upon.
         phase: Phase,
+        /// Which ordered part of the stream it stands in: events of one identity come in one partition. 0 where there is one.
+        partition: u32,
     },
     /// Time passed without events: episodes that are over are closed. Sessions are completed and epochs end only by events,
     /// so that ticks, which only a live run has, change no score.
@@ -148,6 +149,14 @@ pub enum RestoreError {
     Damaged(String),
 }
 
+/// How an event reached the engine.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    trust: Trust,
+    arrival: Option<Timestamp>,
+    partition: u32,
+}
+
 /// A part of what a shard has learned since the last snapshot.
 #[derive(Debug)]
 struct Segment {
@@ -166,11 +175,10 @@ pub struct Engine {
     snapshot: Snapshot,
     nobody: TenantModel,
     governor: Governor,
-    /// Largest event time seen, bounded by arrival.
-    clock: Timestamp,
+    /// Largest event times seen, bounded by arrival.
+    clocks: Clocks,
     epoch: i64,
     since_publish: u64,
-    far_ahead: u32,
     last_decay: Timestamp,
     live_identity_days: f64,
     /// What shards have learned since the last snapshot, beyond what they still hold.
@@ -192,10 +200,9 @@ impl Engine {
             snapshot: Snapshot::default(),
             nobody: TenantModel::default(),
             governor: Governor::default(),
-            clock: Timestamp::EPOCH,
+            clocks: Clocks::default(),
             epoch: i64::MIN,
             since_publish: 0,
-            far_ahead: 0,
             last_decay: Timestamp::EPOCH,
             live_identity_days: 0.0,
             set_aside: Vec::new(),
@@ -209,22 +216,24 @@ impl Engine {
     /// Takes one input and appends what follows from it to `out`.
     pub fn handle(&mut self, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
-            Input::Event { event, trust, arrival, phase } => self.event(event, trust, arrival, phase, out),
-            Input::Tick(now) => {
-                self.sweep(now, Sweep::Episodes, out);
+            Input::Event { event, trust, arrival, phase, partition } => {
+                let origin = Origin { trust, arrival, partition };
+                self.event(event, origin, phase, out);
             }
+            Input::Tick(now) => self.sweep(Sweep::Episodes(now), out),
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
             Input::ReleaseBrake => self.governor.release_brake(),
         }
     }
 
-    fn event(&mut self, event: &Event, trust: Trust, arrival: Option<Timestamp>, phase: Phase, out: &mut Vec<Output>) {
+    fn event(&mut self, event: &Event, origin: Origin, phase: Phase, out: &mut Vec<Output>) {
+        let Origin { trust, arrival, partition } = origin;
         // A fast clock is believed five minutes, so that it can move neither the epoch nor its own identity far ahead.
         let time = arrival.map_or(event.time, |arrival| event.time.min(arrival.saturating_add(CLOCK_AHEAD)));
         let mut closed = Vec::new();
         // A frozen baseline is not even forgotten: epochs stand still.
         if phase != Phase::Frozen {
-            self.advance(time, &mut closed);
+            self.advance(partition, time, &mut closed);
         }
         let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
         let world = World {
@@ -232,9 +241,11 @@ impl Engine {
             fingerprinter: &self.fingerprinter,
             snapshot: &self.snapshot,
             nobody: &self.nobody,
+            clocks: &self.clocks,
         };
         let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
-        let mut assessed = shard.assess(&world, identity, event, time, phase, &mut closed);
+        let place = Place { identity, partition, time };
+        let mut assessed = shard.assess(&world, place, event, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
         let mut effects = Vec::new();
@@ -258,19 +269,14 @@ impl Engine {
         out.append(&mut effects);
     }
 
-    /// Moves the clock, and publishes shared knowledge when an epoch ends. The clock never goes back, and one event from a
-    /// far future does not move it: more than a day ahead is believed once [`AGREEING`] events in a row say so.
-    fn advance(&mut self, time: Timestamp, out: &mut Vec<Output>) {
+    /// Moves the clock, and publishes shared knowledge when an epoch ends.
+    fn advance(&mut self, partition: u32, time: Timestamp, out: &mut Vec<Output>) {
         self.since_publish += 1;
-        let far = self.clock != Timestamp::EPOCH && time > self.clock.saturating_add(FAR_AHEAD);
-        self.far_ahead = if far { self.far_ahead + 1 } else { 0 };
-        if !far || self.far_ahead >= AGREEING {
-            self.clock = self.clock.max(time);
-        }
-        let epoch = self.clock.as_seconds().div_euclid(EPOCH_SECONDS);
+        self.clocks.advance(partition, time);
+        let epoch = self.clocks.latest().as_seconds().div_euclid(EPOCH_SECONDS);
         if epoch > self.epoch {
             self.epoch = epoch;
-            self.sweep(self.clock, Sweep::Idle, out);
+            self.sweep(Sweep::Idle, out);
             self.publish_pending();
         } else if self.since_publish >= EPOCH_EVENTS {
             // Looking through every active identity costs more than it finds within an hour.
@@ -278,22 +284,23 @@ impl Engine {
         }
     }
 
-    fn sweep(&mut self, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
+    fn sweep(&mut self, what: Sweep, out: &mut Vec<Output>) {
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
             snapshot: &self.snapshot,
             nobody: &self.nobody,
+            clocks: &self.clocks,
         };
         for shard in &mut self.shards {
-            shard.sweep(&world, now, what, out);
+            shard.sweep(&world, what, out);
         }
     }
 
     /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
     /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
     pub fn publish(&mut self, out: &mut Vec<Output>) {
-        self.sweep(self.clock, Sweep::All, out);
+        self.sweep(Sweep::All, out);
         self.publish_pending();
     }
 
@@ -311,12 +318,12 @@ impl Engine {
             self.snapshot.learn(&segment.pending);
             self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
-        let passed = self.clock.seconds_since(self.last_decay);
+        let passed = self.clocks.latest().seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {
                 self.snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
             }
-            self.last_decay = self.clock;
+            self.last_decay = self.clocks.latest();
             self.regroup();
         }
         self.snapshot.publish();
@@ -332,6 +339,7 @@ impl Engine {
             fingerprinter: &self.fingerprinter,
             snapshot: &self.snapshot,
             nobody: &self.nobody,
+            clocks: &self.clocks,
         };
         if let Some(shard) = self.shards.get_mut(shard_of(fingerprint, SHARDS)) {
             shard.settle(&world, fingerprint, alert, verdict);

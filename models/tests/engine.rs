@@ -161,7 +161,7 @@ fn feed(engine: &mut Engine, events: &[Event], phase: Phase) -> Seen {
 fn feed_from(engine: &mut Engine, events: &[Event], phase: Phase, trust: Trust, arrival: Option<Timestamp>) -> Seen {
     let (mut seen, mut out) = (Seen::default(), Vec::new());
     for event in events {
-        engine.handle(Input::Event { event, trust, arrival, phase }, &mut out);
+        engine.handle(Input::Event { event, trust, arrival, phase, partition: 0 }, &mut out);
         let assessed = |o: &Output| matches!(o, Output::Assessed(_));
         assert!(out.first().is_some_and(assessed) && !out.iter().skip(1).any(assessed), "one assessment, first");
         seen.take(&mut out);
@@ -436,10 +436,35 @@ fn ticks_change_no_score() {
     let mut out = Vec::new();
     for event in &events {
         ticked.handle(Input::Tick(event.time.saturating_sub(std::time::Duration::from_secs(1))), &mut out);
-        ticked.handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live }, &mut out);
+        ticked.handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 }, &mut out);
         seen.take(&mut out);
     }
     assert!(plain.assessed == seen.assessed);
+}
+
+#[test]
+fn a_partition_that_leads_does_not_end_the_sessions_of_one_that_lags() {
+    let events = history("default", 4, 4);
+    let (ahead, behind): (Vec<Event>, Vec<Event>) =
+        events.into_iter().partition(|event| event.identity.ends_with("bot-0"));
+    let mut engine = engine(config());
+    let mut out = Vec::new();
+    let mut take = |event: &Event, partition| {
+        let phase = Phase::Live;
+        engine.handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase, partition }, &mut out);
+    };
+    // Half of the leader comes first; what remains of it then moves the clock between the events of the others.
+    let (first, rest) = ahead.split_at(ahead.len() / 2);
+    first.iter().for_each(|event| take(event, 0));
+    for (at, event) in behind.iter().enumerate() {
+        take(event, 1);
+        rest.get(at).into_iter().for_each(|event| take(event, 0));
+    }
+    engine.publish(&mut Vec::new());
+    for bot in 0..4 {
+        let seen = engine.identity("default", &format!("spiffe://acme.example/bots/bot-{bot}")).unwrap();
+        assert_eq!(seen.sessions, 4 * 12, "of bot {bot}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use models::alert::AlertId;
 use models::engine::{Engine, Input, Output, Phase};
 use models::event::Timestamp;
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval_at};
@@ -112,6 +113,7 @@ impl EngineThread {
         let taken = self.pending.positions.get(&key).copied();
         let mut next = taken.or_else(|| self.app.committed().borrow().get(&key).copied()).unwrap_or(i64::MIN);
         let (before, mut again) = (next, 0_usize);
+        let clock = clock_of(&key.0, key.1);
         for item in batch.items {
             // Read twice, as after a rebalance: its effects are in the state already.
             if item.position < next {
@@ -119,7 +121,7 @@ impl EngineThread {
                 continue;
             }
             next = item.position.saturating_add(1);
-            self.one(&key.0, key.1, item);
+            self.one(&key.0, key.1, clock, item);
         }
         if again > 0 {
             tracing::warn!(source = %key.0.escape_debug(), partition = key.1, position = before, skipped = again,
@@ -130,7 +132,7 @@ impl EngineThread {
         }
     }
 
-    fn one(&mut self, source: &std::sync::Arc<str>, partition: i32, item: Item) {
+    fn one(&mut self, source: &std::sync::Arc<str>, partition: i32, clock: u32, item: Item) {
         self.changed();
         self.pending.counts.consumed += 1;
         match item.decode() {
@@ -138,7 +140,7 @@ impl EngineThread {
                 self.pending.counts.unknown_fields += u64::from(decoded.unknown_fields);
                 let arrival = Some(Timestamp::from_millis(item.received_at));
                 let event = &decoded.event;
-                self.handle(Input::Event { event, trust: item.trust, arrival, phase: Phase::Live });
+                self.handle(Input::Event { event, trust: item.trust, arrival, phase: Phase::Live, partition: clock });
             }
             Err(rejection) => {
                 self.pending.counts.quarantined += 1;
@@ -292,6 +294,12 @@ impl EngineThread {
             }
         }
     }
+}
+
+/// Which clock the engine keeps for a source's partition: the same after a restart, whichever sources there are.
+fn clock_of(source: &str, partition: i32) -> u32 {
+    let digest = Sha256::new().chain_update(partition.to_be_bytes()).chain_update(source).finalize();
+    digest.iter().take(4).fold(0, |key, byte| key << 8 | u32::from(*byte))
 }
 
 #[cfg(test)]

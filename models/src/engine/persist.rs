@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Clocks;
 use super::governor::Governor;
 use super::names::Names;
 use super::shard::{Shard, shard_of};
@@ -19,7 +20,7 @@ use crate::event::Timestamp;
 use crate::fingerprint::Kind;
 
 /// Format of the stored state. Raise it with every change of a stored struct.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
@@ -30,10 +31,9 @@ struct Meta {
 /// The parts of an engine that are neither identities nor names.
 #[derive(Debug, Serialize, Deserialize)]
 struct Shared {
-    clock: Timestamp,
+    clocks: Clocks,
     epoch: i64,
     since_publish: u64,
-    far_ahead: u32,
     last_decay: Timestamp,
     live_identity_days: f64,
     governor: Governor,
@@ -100,10 +100,9 @@ impl Engine {
         out.put.push((
             b"s".to_vec(),
             blob(&Shared {
-                clock: self.clock,
+                clocks: self.clocks.clone(),
                 epoch: self.epoch,
                 since_publish: self.since_publish,
-                far_ahead: self.far_ahead,
                 last_decay: self.last_decay,
                 live_identity_days: self.live_identity_days,
                 governor: self.governor.clone(),
@@ -141,10 +140,9 @@ impl Engine {
                 b"m" => {}
                 b"s" => {
                     let shared: Shared = parse(key, bytes)?;
-                    engine.clock = shared.clock;
+                    engine.clocks = shared.clocks;
                     engine.epoch = shared.epoch;
                     engine.since_publish = shared.since_publish;
-                    engine.far_ahead = shared.far_ahead;
                     engine.last_decay = shared.last_decay;
                     engine.live_identity_days = shared.live_identity_days;
                     engine.governor = shared.governor;

@@ -2,6 +2,7 @@
 
 use super::Output;
 use super::Phase;
+use super::clock::Clocks;
 use super::handling::Handling;
 use super::names::Names;
 use super::review::Review;
@@ -26,6 +27,15 @@ pub(super) struct World<'a> {
     pub fingerprinter: &'a Fingerprinter,
     pub snapshot: &'a Snapshot,
     pub nobody: &'a TenantModel,
+    pub clocks: &'a Clocks,
+}
+
+/// Whose event it is, where in the stream it stands, and when it happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub identity: u64,
+    pub partition: u32,
+    pub time: Timestamp,
 }
 
 /// What a shard found out about one event.
@@ -54,9 +64,9 @@ pub(super) struct Alarm {
 /// What a sweep completes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sweep {
-    /// Episodes that have been quiet.
-    Episodes,
-    /// And sessions that have been idle, and lessons cleared by time.
+    /// Episodes that have been quiet until now.
+    Episodes(Timestamp),
+    /// By the clock of each partition, these and sessions that have been idle, and lessons cleared by time.
     Idle,
     /// And every session.
     All,
@@ -97,13 +107,15 @@ impl Shard {
         at
     }
 
-    fn open(&mut self, world: &World<'_>, fingerprint: u64, event: &Event, time: Timestamp) -> usize {
+    fn open(&mut self, world: &World<'_>, place: Place, event: &Event) -> usize {
+        let Place { identity: fingerprint, partition, time } = place;
         if let Some(at) = self.index.get(&fingerprint) {
             return *at as usize;
         }
         let f = world.fingerprinter;
         self.insert(Box::new(IdentityState {
             fingerprint,
+            partition,
             identity: event.identity.clone(),
             tenant: event.tenant.clone(),
             tenant_fingerprint: f.of(Kind::Tenant, &[&event.tenant]),
@@ -158,13 +170,13 @@ impl Shard {
     pub(super) fn assess(
         &mut self,
         world: &World<'_>,
-        fingerprint: u64,
+        place: Place,
         event: &Event,
-        time: Timestamp,
         phase: Phase,
         out: &mut Vec<Output>,
     ) -> Assessed {
-        let at = self.open(world, fingerprint, event, time);
+        let at = self.open(world, place, event);
+        let time = place.time;
         let lateness = world.config.settings().lateness.0;
         let id = world.fingerprinter.of(Kind::EventId, &[&event.id]);
         let Some(slot) = self.slots.get_mut(at) else { return unscored(Outcome::Late, event) };
@@ -175,6 +187,7 @@ impl Shard {
         if !state.ids.push(id, ID_SLOTS) {
             return unscored(Outcome::Duplicate, event);
         }
+        state.partition = place.partition;
         self.touch(at);
         let Self { slots, names, pending, .. } = self;
         let Some(slot) = slots.get_mut(at) else { return unscored(Outcome::Late, event) };
@@ -184,17 +197,18 @@ impl Shard {
     }
 
     /// Completes what is over.
-    pub(super) fn sweep(&mut self, world: &World<'_>, now: Timestamp, what: Sweep, out: &mut Vec<Output>) {
+    pub(super) fn sweep(&mut self, world: &World<'_>, what: Sweep, out: &mut Vec<Output>) {
         let mut active = std::mem::take(&mut self.active);
         // In an order that a restart does not change.
         active.sort_by_key(|at| self.slots.get(*at as usize).map(|slot| slot.state.fingerprint));
         for at in active {
             let Self { slots, names, pending, .. } = self;
             let Some(slot) = slots.get_mut(at as usize) else { continue };
+            let partition = slot.state.partition;
             let mut identity = Handling { world, names, pending, state: &mut slot.state };
             let changed = match what {
-                Sweep::Episodes => identity.close_quiet_episode(now, out),
-                Sweep::Idle => identity.complete_idle(now, out),
+                Sweep::Episodes(now) => identity.close_quiet_episode(now, out),
+                Sweep::Idle => identity.complete_idle(world.clocks.of(partition), out),
                 Sweep::All => identity.complete_all(out),
             };
             let state = &slot.state;

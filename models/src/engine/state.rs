@@ -99,6 +99,8 @@ pub(super) struct Waiting {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct IdentityState {
     pub fingerprint: u64,
+    /// Partition of its newest event, whose clock tells when its sessions are idle.
+    pub partition: u32,
     pub identity: Box<str>,
     pub tenant: Box<str>,
     pub tenant_fingerprint: u64,

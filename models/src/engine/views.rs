@@ -98,7 +98,7 @@ impl Engine {
         EngineView {
             identities: self.shards.iter().map(|s| s.slots.len() as u64).sum(),
             mature: self.shards.iter().map(mature).sum(),
-            event_time: self.clock,
+            event_time: self.clocks.latest(),
             snapshot: self.snapshot.version,
             ranked_sessions: self.snapshot.tenants().map(ranked).sum::<f64>() as u64,
             mode: settings.mode,
