@@ -101,6 +101,11 @@ impl Lane {
         self.accumulates() || matches!(self, Lane::Level | Lane::Mean | Lane::Kin | Lane::Fused)
     }
 
+    /// Whether its scores follow from few cases, so that many events share one.
+    fn is_tied(self) -> bool {
+        matches!(self, Lane::Schedule | Lane::Context | Lane::Delegation | Lane::Scope | Lane::Flow)
+    }
+
     /// Nats of the score that make one nat of surprise before anything has been learned: scores that add up several
     /// surprises which are not independent.
     fn nominal_scale(self) -> f64 {
@@ -344,7 +349,7 @@ impl TenantModel {
     fn rebuild(&mut self) {
         let lanes = Lane::ALL.into_iter().flat_map(|lane| [lane; EVENT_CLASSES]);
         let tails = self.score_counts.iter().zip(lanes);
-        self.score_tails = tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale())).collect();
+        self.score_tails = tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale(), lane.is_tied())).collect();
         let per_class = Lane::COUNT + 1;
         let tails = self.session_counts.iter().enumerate().map(|(i, counts)| {
             let (bins, beyond) = match i % per_class {

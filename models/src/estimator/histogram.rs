@@ -114,7 +114,10 @@ impl ScoreCounts {
     /// `scale` says how many nats of the score make one nat of surprise as long as nothing is known. `slope` is that, or the
     /// mean excess of the top 0.1 % (at least 30 scores) where that is more: a tail may turn out heavier than its model,
     /// never lighter (peaks over threshold with an exponential tail; Siffer et al., KDD 2017, section 3).
-    pub fn event_tail(&self, bins: Bins, scale: f64) -> TailTable {
+    ///
+    /// Scores that are `tied`, because they follow from few cases, share the value of their bin up to the largest seen:
+    /// interpolated, a value that everybody has would look as rare as the next larger one.
+    pub fn event_tail(&self, bins: Bins, scale: f64, tied: bool) -> TailTable {
         let step = bins.width / scale;
         let mut nats = vec![0.0_f32; self.bins.len()];
         let (mut above, mut weighted, mut believed) = (0.0, 0.0, 0);
@@ -135,7 +138,7 @@ impl ScoreCounts {
             }
         }
         extend(&mut nats, believed, bins.width / excess.unwrap_or(0.0).max(scale));
-        TailTable { nats, n: self.n, cap: f64::INFINITY, smooth_from: 0 }
+        TailTable { nats, n: self.n, cap: f64::INFINITY, smooth_from: if tied { self.beyond() } else { 0 } }
     }
 
     /// The table of session scores: the conformal rank, then an exponential tail with the mean excess of the top 1 %.
@@ -162,9 +165,13 @@ impl ScoreCounts {
             }
         }
         extend(&mut nats, believed, bins.width / excess.unwrap_or(1.0));
-        let highest = self.bins.iter().rposition(|h| *h > 0.0).map_or(0, |b| b + 1);
         let beyond = if self.n >= EXTRAPOLATED_FROM { beyond } else { 0.0 };
-        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + beyond, smooth_from: highest }
+        TailTable { nats, n: self.n, cap: (self.n + 1.0).ln() + beyond, smooth_from: self.beyond() }
+    }
+
+    /// The first bin above all scores.
+    fn beyond(&self) -> usize {
+        self.bins.iter().rposition(|h| *h > 0.0).map_or(0, |b| b + 1)
     }
 }
 
@@ -223,10 +230,23 @@ mod tests {
 
     #[test]
     fn an_empty_event_table_is_the_nominal_tail() {
-        let table = ScoreCounts::new(Bins::EVENT).event_tail(Bins::EVENT, 1.0);
+        let table = ScoreCounts::new(Bins::EVENT).event_tail(Bins::EVENT, 1.0, false);
         for score in [0.0, 1.0, 2.5, 10.0] {
             assert!((table.surprise(Bins::EVENT, score) - score).abs() < 1e-4);
         }
+    }
+
+    #[test]
+    fn what_everybody_has_is_no_surprise_however_its_bin_is_cut() {
+        let mut counts = ScoreCounts::new(Bins::EVENT);
+        (0..990).for_each(|_| counts.push(Bins::EVENT, 0.2));
+        (0..10).for_each(|_| counts.push(Bins::EVENT, 6.0));
+        let table = counts.event_tail(Bins::EVENT, 1.0, true);
+        // By hand: (10 + 495 + 50)/1050.
+        assert!(((-table.surprise(Bins::EVENT, 0.2)).exp() - 555.0 / 1050.0).abs() < 1e-6);
+        let smooth = counts.event_tail(Bins::EVENT, 1.0, false);
+        assert!(smooth.surprise(Bins::EVENT, 0.2) > 1.5, "which is why ties are not interpolated");
+        assert!(table.surprise(Bins::EVENT, 6.6) > table.surprise(Bins::EVENT, 6.5), "the order beyond the data stays");
     }
 
     proptest! {
@@ -238,7 +258,7 @@ mod tests {
                 counts.push(Bins::EVENT, *s);
             }
             let (low, high) = (a.min(b), a.max(b));
-            for table in [counts.event_tail(Bins::EVENT, 1.0), counts.session_tail(Bins::EVENT, 4.0)] {
+            for table in [false, true].map(|tied| counts.event_tail(Bins::EVENT, 1.0, tied)).into_iter().chain([counts.session_tail(Bins::EVENT, 4.0)]) {
                 prop_assert!(table.surprise(Bins::EVENT, low) <= table.surprise(Bins::EVENT, high) + 1e-6);
             }
         }
