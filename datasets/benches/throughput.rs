@@ -87,8 +87,10 @@ fn main() {
             let decoded = start.elapsed();
             let start = Instant::now();
             for event in &events {
-                engine
-                    .handle(Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 }, &mut out);
+                engine.handle(
+                    Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 },
+                    &mut out,
+                );
                 out.clear();
             }
             // The second half only: by then every identity is known and tables have their size.

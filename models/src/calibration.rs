@@ -349,7 +349,8 @@ impl TenantModel {
     fn rebuild(&mut self) {
         let lanes = Lane::ALL.into_iter().flat_map(|lane| [lane; EVENT_CLASSES]);
         let tails = self.score_counts.iter().zip(lanes);
-        self.score_tails = tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale(), lane.is_tied())).collect();
+        self.score_tails =
+            tails.map(|(counts, lane)| counts.event_tail(Bins::EVENT, lane.nominal_scale(), lane.is_tied())).collect();
         let per_class = Lane::COUNT + 1;
         let tails = self.session_counts.iter().enumerate().map(|(i, counts)| {
             let (bins, beyond) = match i % per_class {

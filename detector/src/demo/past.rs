@@ -108,7 +108,13 @@ impl Past {
             if fresh {
                 let event = self.moved(event);
                 outputs.clear();
-                let input = Input::Event { event: &event, trust: Trust::Observe, arrival: None, phase: Phase::Warmup, partition: 0 };
+                let input = Input::Event {
+                    event: &event,
+                    trust: Trust::Observe,
+                    arrival: None,
+                    phase: Phase::Warmup,
+                    partition: 0,
+                };
                 engine.handle(input, &mut outputs);
             }
             events += 1;
