@@ -87,10 +87,7 @@ fn main() {
             let decoded = start.elapsed();
             let start = Instant::now();
             for event in &events {
-                engine.handle(
-                    Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 },
-                    &mut out,
-                );
+                engine.handle(Input::recorded(event, Trust::Revoke, Phase::Live), &mut out);
                 out.clear();
             }
             // The second half only: by then every identity is known and tables have their size.

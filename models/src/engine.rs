@@ -102,6 +102,13 @@ pub enum Input<'a> {
     ReleaseBrake,
 }
 
+impl<'a> Input<'a> {
+    /// An event of one ordered recording: nothing in it is stale.
+    pub fn recorded(event: &'a Event, trust: Trust, phase: Phase) -> Self {
+        Self::Event { event, trust, arrival: None, phase, partition: 0 }
+    }
+}
+
 #[expect(
     clippy::large_enum_variant,
     reason = "every event has exactly one assessment: a box would cost each an allocation"

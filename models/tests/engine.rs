@@ -436,10 +436,7 @@ fn ticks_change_no_score() {
     let mut out = Vec::new();
     for event in &events {
         ticked.handle(Input::Tick(event.time.saturating_sub(std::time::Duration::from_secs(1))), &mut out);
-        ticked.handle(
-            Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 },
-            &mut out,
-        );
+        ticked.handle(Input::recorded(event, Trust::Revoke, Phase::Live), &mut out);
         seen.take(&mut out);
     }
     assert!(plain.assessed == seen.assessed);

@@ -59,7 +59,7 @@ fn feed(engine: &mut Engine, mut events: Vec<Event>, phase: Phase) -> Vec<Alert>
     events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
     let (mut out, mut alerts) = (Vec::new(), Vec::new());
     for event in &events {
-        engine.handle(Input::Event { event, trust: Trust::Observe, arrival: None, phase, partition: 0 }, &mut out);
+        engine.handle(Input::recorded(event, Trust::Observe, phase), &mut out);
         alerts.extend(out.drain(..).filter_map(|output| match output {
             Output::Alert(alert) => Some(*alert),
             _ => None,

@@ -156,7 +156,7 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             if role == Role::Events {
                 event.time = event.time.saturating_add(plan.shift);
             }
-            let input = Input::Event { event: &event, trust: Trust::Revoke, arrival: None, phase, partition: 0 };
+            let input = Input::recorded(&event, Trust::Revoke, phase);
             engine.handle(input, &mut outputs);
             let assessed = deliver(role, &event, &mut outputs, watch)?;
             if assessed != 1 {

@@ -129,9 +129,6 @@ impl Run<'_> {
     fn handle(&mut self, event: &models::event::Event, phase: Phase) {
         self.outputs.clear();
         // No arrival: what is scored here is history, and nothing in it is stale.
-        self.engine.handle(
-            Input::Event { event, trust: Trust::Revoke, arrival: None, phase, partition: 0 },
-            &mut self.outputs,
-        );
+        self.engine.handle(Input::recorded(event, Trust::Revoke, phase), &mut self.outputs);
     }
 }

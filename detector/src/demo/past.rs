@@ -108,13 +108,7 @@ impl Past {
             if fresh {
                 let event = self.moved(event);
                 outputs.clear();
-                let input = Input::Event {
-                    event: &event,
-                    trust: Trust::Observe,
-                    arrival: None,
-                    phase: Phase::Warmup,
-                    partition: 0,
-                };
+                let input = Input::recorded(&event, Trust::Observe, Phase::Warmup);
                 engine.handle(input, &mut outputs);
             }
             events += 1;

@@ -84,26 +84,12 @@ impl ScoreCounts {
         self.n
     }
 
-    /// Adds the scores of another.
-    pub fn merge(&mut self, other: &ScoreCounts) {
-        for (bin, added) in self.bins.iter_mut().zip(&other.bins) {
-            *bin += added;
-        }
-        self.n += other.n;
-    }
-
     /// Weighs all past scores by `factor`.
     pub fn decay(&mut self, factor: f64) {
         for bin in &mut self.bins {
             *bin *= factor as f32;
         }
         self.n *= factor;
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.bins.fill(0.0);
-        self.n = 0.0;
     }
 
     /// The table of event scores: mid-p shrunk to the nominal tail, then an exponential tail.
@@ -201,11 +187,6 @@ impl TailTable {
     pub fn n(&self) -> f64 {
         self.n
     }
-
-    /// `-ln` of the smallest p-value that a rank alone can give.
-    pub fn floor(&self) -> f64 {
-        (self.n + 1.0).ln()
-    }
 }
 
 #[cfg(test)]
@@ -258,25 +239,10 @@ mod tests {
                 counts.push(Bins::EVENT, *s);
             }
             let (low, high) = (a.min(b), a.max(b));
-            for table in [false, true].map(|tied| counts.event_tail(Bins::EVENT, 1.0, tied)).into_iter().chain([counts.session_tail(Bins::EVENT, 4.0)]) {
+            let [smooth, tied] = [false, true].map(|tied| counts.event_tail(Bins::EVENT, 1.0, tied));
+            for table in [smooth, tied, counts.session_tail(Bins::EVENT, 4.0)] {
                 prop_assert!(table.surprise(Bins::EVENT, low) <= table.surprise(Bins::EVENT, high) + 1e-6);
             }
-        }
-
-        // Two halves merged are the whole.
-        #[test]
-        fn merge_is_exact(scores in prop::collection::vec(0.0..30.0_f64, 0..200), at in 0_usize..200) {
-            let at = at.min(scores.len());
-            let count = |scores: &[f64]| {
-                let mut counts = ScoreCounts::new(Bins::EVENT);
-                for s in scores {
-                    counts.push(Bins::EVENT, *s);
-                }
-                counts
-            };
-            let mut merged = count(&scores[..at]);
-            merged.merge(&count(&scores[at..]));
-            prop_assert_eq!(merged, count(&scores));
         }
     }
 }

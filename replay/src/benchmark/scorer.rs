@@ -41,7 +41,7 @@ impl Scorer {
 
     /// Hands over one event.
     pub(super) fn handle(&mut self, event: &Event, phase: Phase) -> Result<Assessment, BenchmarkError> {
-        let input = Input::Event { event, trust: Trust::Revoke, arrival: None, phase, partition: 0 };
+        let input = Input::recorded(event, Trust::Revoke, phase);
         self.engine.handle(input, &mut self.outputs);
         self.handled += 1;
         let mut assessed: Vec<Assessment> = Vec::with_capacity(1);

@@ -101,10 +101,7 @@ pub fn attack(warm: &Warm, config: &CheckedConfig, session: &Session) -> Result<
     let (mut before, mut first) = (0, None);
     let mut outputs = Vec::new();
     for event in &session.events {
-        engine.handle(
-            Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 },
-            &mut outputs,
-        );
+        engine.handle(Input::recorded(event, Trust::Revoke, Phase::Live), &mut outputs);
         for output in outputs.drain(..) {
             match output {
                 Output::Assessed(assessment) => {

@@ -101,10 +101,7 @@ pub fn run(world: &World, config: &CheckedConfig) -> (Benign, Warm) {
             }
         }
         let phase = if live { Phase::Live } else { Phase::Warmup };
-        engine.handle(
-            Input::Event { event: &event, trust: Trust::Revoke, arrival: None, phase, partition: 0 },
-            &mut outputs,
-        );
+        engine.handle(Input::recorded(&event, Trust::Revoke, phase), &mut outputs);
         if live {
             watcher.see(&event, &outputs);
         }

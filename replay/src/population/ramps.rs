@@ -67,8 +67,7 @@ pub fn ramp(
         let days = event.time.seconds_since(world.end) / 86_400.0;
         // A month's last day is not grown over: the ramp has ended there.
         let grown = grow(event.clone(), (1.0 + growth).powf(days.min(RAMP_DAYS)));
-        let input =
-            Input::Event { event: &grown, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: 0 };
+        let input = Input::recorded(&grown, Trust::Revoke, Phase::Live);
         engine.handle(input, &mut outputs);
         for output in outputs.drain(..) {
             let found = match output {
