@@ -455,10 +455,14 @@ fn a_partition_that_leads_does_not_end_the_sessions_of_one_that_lags() {
     };
     // Half of the leader comes first; what remains of it then moves the clock between the events of the others.
     let (first, rest) = ahead.split_at(ahead.len() / 2);
-    first.iter().for_each(|event| take(event, 0));
+    for event in first {
+        take(event, 0);
+    }
     for (at, event) in behind.iter().enumerate() {
         take(event, 1);
-        rest.get(at).into_iter().for_each(|event| take(event, 0));
+        if let Some(event) = rest.get(at) {
+            take(event, 0);
+        }
     }
     engine.publish(&mut Vec::new());
     for bot in 0..4 {

@@ -132,3 +132,27 @@ fn a_declared_change_that_peers_share_is_one_proposal() {
     let alert = of_kind(&undeclared, AlertKind::ScopeDrift);
     assert!(alert.first().is_some_and(|a| a.summary.contains("peers show the same")), "{undeclared:#?}");
 }
+
+#[test]
+fn a_release_excuses_what_peers_share_and_not_a_place_of_ones_own() {
+    let mut engine = engine(200.0);
+    let days = 12;
+    let past: Vec<Event> =
+        (0..days * 12).flat_map(|n| (0..10).flat_map(move |a| session(a, n * 2, 800, "1", &[]))).collect();
+    feed(&mut engine, past, Phase::Warmup);
+    engine.publish(&mut Vec::new());
+    let released = |agent: i64, hour: i64| session(agent, days * 24 + hour, 800, "2", &["export", "export"]);
+    feed(&mut engine, (0..4).flat_map(|a| released(a, 0)).collect(), Phase::Live);
+    for hour in [3, 5] {
+        feed(&mut engine, (0..4).flat_map(|a| session(a, days * 24 + hour, 800, "2", &[])).collect(), Phase::Live);
+    }
+    // Two others export as well, one of them to where nobody does: the same tool, odd in the same dimension.
+    let honest = feed(&mut engine, released(6, 6), Phase::Live);
+    assert!(of_kind(&honest, AlertKind::ScopeDrift).is_empty(), "{honest:#?}");
+    let mut hijacked = released(7, 6);
+    for event in hijacked.iter_mut().filter(|event| &*event.tool == "export") {
+        event.targets = vec!["mailto:drop@evil.example".into()];
+    }
+    let alerts = feed(&mut engine, hijacked, Phase::Live);
+    assert!(!of_kind(&alerts, AlertKind::ScopeDrift).is_empty(), "{alerts:#?}");
+}

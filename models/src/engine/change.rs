@@ -1,8 +1,8 @@
 //! Change that is not an attack on one identity: declared by a new revision and shared by peers of that revision, or
 //! undeclared but seen all over the peer group.
 //!
-//! Which tools and dimensions were odd in sessions of a group's members is counted by identity and published with the
-//! snapshot, once with the revision and once without. So nobody excuses itself: it takes two others.
+//! What was odd in sessions of a group's members (tool, dimension, and a strange place if there is one) is counted by identity
+//! and published with the snapshot, once with the revision and once without. So nobody excuses itself: it takes two others.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::names::Names;
 use super::scoring::Scores;
 use crate::alert::{AlertEvent, Contribution};
-use crate::baseline::{Baseline, Direction, Setting, Step, in_bytes, prior};
+use crate::baseline::{Baseline, Direction, Setting, Step, TargetKeys, in_bytes, prior};
 use crate::dimension::{Dimension, DimensionValues};
 use crate::estimator::normal::Moments;
 use crate::estimator::novelty::Familiarity;
@@ -31,7 +31,7 @@ const SHOWN: usize = 120;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Notable {
     pub event: AlertEvent,
-    /// Tool and strongest dimension as one fingerprint: what peers may show as well.
+    /// What is odd, as one fingerprint: what peers may show as well.
     pub odd: u64,
     pub findings: DimensionValues<Option<Finding>>,
 }
@@ -61,6 +61,7 @@ pub(super) struct Explainer<'a> {
     pub event: &'a Event,
     pub action: Action,
     pub step: &'a Step,
+    pub targets: &'a [TargetKeys],
     pub scores: &'a Scores,
     pub setting: Option<&'a Setting>,
     pub baseline: &'a Baseline,
@@ -84,7 +85,7 @@ impl Explainer<'_> {
             *finding = nats.map(|nats| self.finding(dimension, nats));
         }
         Notable {
-            odd: mix(self.step.tool, strongest.map_or(0, |d| d as u64 + 1)),
+            odd: self.odd(strongest),
             event: AlertEvent {
                 id: event.id.clone(),
                 time,
@@ -100,6 +101,14 @@ impl Explainer<'_> {
             },
             findings,
         }
+    }
+
+    /// The tool and its strongest dimension, and where it leads if that is strange: peers that meet new places of their own, as
+    /// after a release, do not share one that only a hijacked agent goes to.
+    fn odd(&self, strongest: Option<Dimension>) -> u64 {
+        let strange = self.scores.target.filter(|target| target.familiarity == Familiarity::New);
+        let place = strange.and_then(|target| self.targets.get(target.index)).map_or(0, |keys| keys.prefix);
+        mix(mix(self.step.tool, strongest.map_or(0, |d| d as u64 + 1)), place)
     }
 
     fn finding(&self, dimension: Dimension, nats: f64) -> Finding {

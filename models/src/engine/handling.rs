@@ -101,6 +101,7 @@ impl Handling<'_> {
                 event,
                 action,
                 step: &step,
+                targets: &targets,
                 scores: &scores,
                 setting: setting.as_ref(),
                 baseline: &state.baseline,
