@@ -123,6 +123,28 @@ pub struct AlertEvent {
     pub strongest: Option<Dimension>,
 }
 
+/// The past calm session of an identity that is most like the one that deviates, by the tools that were used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearestSession {
+    /// Its name.
+    pub session: Box<str>,
+    /// Event time of its last event.
+    pub ended: Timestamp,
+    /// Tools that both used.
+    pub shared_tools: u32,
+    /// Tools that it used.
+    pub tools: u32,
+    /// Tools that only the deviating session used (the first 8).
+    pub added: Vec<Box<str>>,
+    /// Tools that only the past session used (the first 8).
+    pub absent: Vec<Box<str>>,
+}
+
+impl NearestSession {
+    /// Most names of tools in each list.
+    pub const MAX_TOOLS: usize = 8;
+}
+
 /// The credential that an alert is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialRef {
@@ -176,6 +198,9 @@ pub struct Alert {
     pub summary: String,
     /// What each dimension adds, strongest first.
     pub contributions: Vec<Contribution>,
+    /// The past session most like it; absent if none has been learned, and where no score stands behind the alert.
+    #[serde(default)]
+    pub nearest_session: Option<NearestSession>,
     /// The strangest events of the episode in order of time, at most [`Alert::MAX_EVENTS`].
     pub events: Vec<AlertEvent>,
     /// How many events the episode has.

@@ -56,7 +56,11 @@ pub(crate) struct TenantPending {
     /// Table and bin of every score of every event.
     pub scores: Vec<(u8, u8)>,
     pub sessions: Vec<SessionRecord>,
+    /// Sessions that a verdict takes out of the ranks (`false`), or puts back.
+    pub revised: Vec<(SessionRecord, bool)>,
     pub identity_days: u64,
+    /// Alerts that were called false, less those of which that was taken back.
+    pub false_alarms: i32,
     pub groups: SortedMap<GroupPending>,
 }
 
@@ -135,10 +139,13 @@ impl Snapshot {
         self.tenants.entry(tenant).clusters = clusters;
     }
 
-    /// Freezes the tables under the next version.
-    pub(crate) fn publish(&mut self) {
+    /// Freezes the tables under the next version. `accepted`: false alerts by identity-day.
+    pub(crate) fn publish(&mut self, accepted: f64) {
         self.version += 1;
-        self.tenants.for_each(TenantModel::rebuild);
+        self.tenants.for_each(|tenant| {
+            tenant.steer(accepted);
+            tenant.rebuild();
+        });
     }
 
     /// Weighs everything by `factor`.
@@ -160,6 +167,10 @@ pub(crate) struct TenantModel {
     fleet: [Moments; Lane::COUNT],
     sessions: f64,
     identity_days: f64,
+    /// `ln` of the share of the budget that is spent, at most 0: lower after alerts that were called false.
+    caution: f64,
+    /// Sessions and false alarms since the last snapshot.
+    steered: [f64; 2],
     groups: SortedMap<GroupModel>,
     nobody: GroupModel,
     /// How identities without a declared group were grouped last.
@@ -182,6 +193,8 @@ impl Default for TenantModel {
             fleet: [Moments::default(); Lane::COUNT],
             sessions: 0.0,
             identity_days: 0.0,
+            caution: 0.0,
+            steered: [0.0; 2],
             groups: SortedMap::default(),
             nobody: GroupModel::default(),
             clusters: Clusters::default(),
@@ -197,6 +210,9 @@ impl Default for TenantModel {
 const LANE_BEYOND: f64 = 2.0;
 const PEAK_BEYOND: f64 = 8.0;
 const SESSION_BEYOND: f64 = 4.0;
+/// How much one alert that was called false lowers the logarithm of the level, and how far that goes.
+const STEP: f64 = 0.2;
+const MOST_CAUTIOUS: f64 = -8.0;
 /// Sessions behind the fleet's mean and scale of a lane, at most.
 const FLEET_SESSIONS: f64 = 2000.0;
 
@@ -211,7 +227,13 @@ impl TenantModel {
         for session in &news.sessions {
             self.learn_session(session);
         }
+        for (session, back) in &news.revised {
+            self.rank_among(session, *back);
+        }
         self.identity_days += news.identity_days as f64;
+        for (count, news) in self.steered.iter_mut().zip([news.sessions.len() as f64, f64::from(news.false_alarms)]) {
+            *count += news;
+        }
         // What groups found by behaviour learn, everybody learns: identities not grouped yet are judged by that.
         let everyone = self.groups.iter().find(|(_, group)| &*group.name == EVERYONE).map(|(key, _)| key);
         for (fingerprint, group) in news.groups.iter() {
@@ -224,16 +246,21 @@ impl TenantModel {
         }
     }
 
-    fn learn_session(&mut self, session: &SessionRecord) {
+    /// Puts a session among those that others are ranked against, or takes it out.
+    fn rank_among(&mut self, session: &SessionRecord, put: bool) {
         let class = usize::from(session.class) * (Lane::COUNT + 1);
-        for (lane, z) in session.standard.iter().enumerate() {
-            if let Some(counts) = self.session_counts.get_mut(class + lane) {
-                counts.push(Bins::LANE, f64::from(*z));
+        let lanes = session.standard.iter().map(|z| (Bins::LANE, *z)).chain([(Bins::SESSION, session.statistic)]);
+        for (counts, (bins, value)) in self.session_counts.iter_mut().skip(class).zip(lanes) {
+            if put {
+                counts.push(bins, f64::from(value));
+            } else {
+                counts.retract(bins, f64::from(value));
             }
         }
-        if let Some(counts) = self.session_counts.get_mut(class + Lane::COUNT) {
-            counts.push(Bins::SESSION, f64::from(session.statistic));
-        }
+    }
+
+    fn learn_session(&mut self, session: &SessionRecord) {
+        self.rank_among(session, true);
         for (fleet, raw) in self.fleet.iter_mut().zip(session.raw) {
             fleet.push(f64::from(raw));
             if fleet.n() > FLEET_SESSIONS {
@@ -258,6 +285,25 @@ impl TenantModel {
             counts.session_tail(bins, beyond)
         });
         self.session_tails = tails.collect();
+    }
+
+    /// Spends less of the budget after alerts that were called false, and slowly more again: adaptive conformal inference on
+    /// the logarithm of the level (Gibbs, Candès, `NeurIPS` 2021, section 2; `model-notes`, section 8).
+    ///
+    /// ```text
+    /// l = clamp(l + .2 (alpha sessions - false alarms), -8, 0)      level = alpha e^l
+    /// ```
+    /// Whatever the data, alerts that are called false are then at most `alpha sessions + 41`. It never spends more than was
+    /// promised.
+    fn steer(&mut self, accepted: f64) {
+        let [sessions, false_alarms] = std::mem::take(&mut self.steered);
+        let alpha = accepted / self.sessions_per_identity_day();
+        self.caution = (self.caution + STEP * (alpha * sessions - false_alarms)).clamp(MOST_CAUTIOUS, 0.0);
+    }
+
+    /// Share of the budget that is spent, above 0 and at most 1.
+    pub(crate) fn spent(&self) -> f64 {
+        self.caution.exp()
     }
 
     fn decay(&mut self, factor: f64) {
@@ -322,6 +368,21 @@ mod tests {
         tenant.learn(&news);
         tenant.rebuild();
         tenant
+    }
+
+    #[test]
+    fn false_alarms_lower_what_is_spent_and_honest_sessions_raise_it_again() {
+        let mut tenant = TenantModel { sessions: 1000.0, identity_days: 100.0, ..TenantModel::default() };
+        let mut steer = |sessions: f64, false_alarms: f64| {
+            tenant.steered = [sessions, false_alarms];
+            tenant.steer(0.005);
+            tenant.spent()
+        };
+        // Ten sessions an identity-day: one session may be a false alarm with a chance of .0005.
+        assert!((steer(0.0, 1.0) - (-0.2_f64).exp()).abs() < 1e-12);
+        assert!((steer(1000.0, 0.0) - (-0.1_f64).exp()).abs() < 1e-12);
+        assert!((steer(1e6, 0.0) - 1.0).abs() < 1e-12);
+        assert!((steer(0.0, 1e6) - (-8.0_f64).exp()).abs() < 1e-12);
     }
 
     #[test]

@@ -3,18 +3,21 @@
 mod change;
 mod clock;
 mod episode;
+mod exemplar;
 mod explain;
 mod governor;
 mod handling;
 mod learning;
 mod names;
 mod persist;
+mod promise;
 mod regroup;
 mod review;
 mod scoring;
 mod session;
 mod shard;
 mod state;
+mod verdict;
 mod views;
 
 use std::time::Duration;
@@ -265,7 +268,10 @@ impl Engine {
         }
         if assessed.assessment.outcome == Outcome::Scored && phase != Phase::Warmup {
             self.governor.active(time, self.config.settings(), assessed.last_seen);
-            self.live_identity_days += f64::from(u8::from(assessed.first_of_day));
+            if assessed.first_of_day {
+                self.live_identity_days += 1.0;
+                self.governor.promise.acted(time);
+            }
             effects.extend(self.governor.watch(&case).map(|alert| Output::Alert(Box::new(alert))));
             for review in &assessed.reviews {
                 effects.extend(self.governor.review(&case, review).map(|alert| Output::Alert(Box::new(alert))));
@@ -333,7 +339,7 @@ impl Engine {
             self.last_decay = self.clocks.latest();
             self.regroup();
         }
-        self.snapshot.publish();
+        self.snapshot.publish(self.config.settings().budget.false_alerts_per_1000_identity_days / 1e3);
         let identity_days = self.live_identity_days;
         self.governor.fill(identity_days, self.config.settings());
         self.published = true;
@@ -351,8 +357,6 @@ impl Engine {
         if let Some(shard) = self.shards.get_mut(shard_of(fingerprint, SHARDS)) {
             shard.settle(&world, fingerprint, alert, verdict);
         }
-        if verdict == Verdict::True {
-            self.governor.refund(alert);
-        }
+        self.governor.settle(alert, verdict);
     }
 }

@@ -82,6 +82,35 @@ pub struct StepView {
     pub share: f64,
 }
 
+/// Whether a budget is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Even if every unsettled alert were false, there would not be surely more than accepted.
+    Yes,
+    /// It depends on alerts that nobody has settled, or fewer than three false ones would be accepted so far.
+    Unclear,
+    /// More have been called false than chance explains (Poisson, 5 %).
+    No,
+}
+
+/// A budget against what became of it in the last thirty days of event time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PromiseView {
+    /// Whether it is kept.
+    pub kept: Kept,
+    /// Days on which an identity acted, summed over identities.
+    pub identity_days: u64,
+    /// False ones that the budget accepts over these identity-days.
+    pub accepted: f64,
+    /// How many there were, true and false.
+    pub raised: u64,
+    /// How many an analyst called false: there are at least so many.
+    pub refuted: u64,
+    /// How many nobody has settled: there are at most so many more.
+    pub unsettled: u64,
+}
+
 /// The engine as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EngineView {
@@ -101,6 +130,10 @@ pub struct EngineView {
     pub promised_alerts_per_1000_identity_days: f64,
     /// Alerts opened per 1,000 identity-days so far, true and false; absent before one identity-day.
     pub alerts_per_1000_identity_days: Option<f64>,
+    /// Whether the budget of false alerts is kept.
+    pub alert_promise: PromiseView,
+    /// Whether the budget of false revocations is kept.
+    pub revocation_promise: PromiseView,
     /// Automatic revocations that the ledger still allows.
     pub ledger: f64,
     /// Whether the brake is open.

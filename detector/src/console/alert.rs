@@ -54,6 +54,7 @@ struct AlertPage {
     approvals: Vec<Shown>,
     credential: Option<CredentialCard>,
     history: String,
+    nearest: Option<NearestCard>,
     tags: Vec<Tag>,
     model: Shown,
     config: Shown,
@@ -96,6 +97,14 @@ struct CredentialCard {
     expires: String,
     reach: &'static str,
     scopes: Vec<Shown>,
+}
+
+struct NearestCard {
+    session: Shown,
+    ended: When,
+    shared: String,
+    added: Vec<Shown>,
+    absent: Vec<Shown>,
 }
 
 struct Tag {
@@ -167,6 +176,7 @@ fn page(
         approvals: alert.approvals.iter().map(|a| Shown::line(a)).collect(),
         credential: alert.credential.as_ref().map(|c| credential(c, record, now)),
         history: history(alert),
+        nearest: nearest(alert, now),
         tags: alert.tags.iter().map(|t| tag(t)).collect(),
         model: Shown::line(&alert.model_version),
         config: Shown::line(&alert.config_version),
@@ -298,6 +308,18 @@ fn credential(c: &CredentialRef, record: &AlertRecord, now: Timestamp) -> Creden
         reach,
         scopes: c.scopes.iter().map(|s| Shown::line(s)).collect(),
     }
+}
+
+fn nearest(alert: &Alert, now: Timestamp) -> Option<NearestCard> {
+    let nearest = alert.nearest_session.as_ref()?;
+    let names = |tools: &[Box<str>]| tools.iter().map(|tool| Shown::line(tool)).collect();
+    Some(NearestCard {
+        session: Shown::line(&nearest.session),
+        ended: When::new(nearest.ended, now),
+        shared: format!("{} of its {} tools are the same", nearest.shared_tools, nearest.tools),
+        added: names(&nearest.added),
+        absent: names(&nearest.absent),
+    })
 }
 
 fn history(alert: &Alert) -> String {

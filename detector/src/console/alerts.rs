@@ -182,7 +182,11 @@ impl Learning {
                 n => format!("1 session in {}", format::count(n + 1)),
             },
             event_time: (view.event_time > Timestamp::EPOCH).then(|| When::new(view.event_time, now)),
-            budget: format!("{} per 1,000 identity-days", view.promised_alerts_per_1000_identity_days),
+            budget: format!(
+                "{} per 1,000 identity-days, {}",
+                view.promised_alerts_per_1000_identity_days,
+                format::kept(view.alert_promise.kept)
+            ),
         }
     }
 }

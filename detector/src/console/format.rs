@@ -4,6 +4,16 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 use models::event::Timestamp;
+use models::view::Kept;
+
+/// Whether a promise is kept, in a word or two.
+pub(crate) fn kept(kept: Kept) -> &'static str {
+    match kept {
+        Kept::Yes => "kept",
+        Kept::Unclear => "not to be told yet",
+        Kept::No => "broken",
+    }
+}
 
 /// A time as its distance from now, with the exact time on hover and for machines.
 #[derive(Debug, Clone, Copy)]

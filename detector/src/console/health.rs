@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use models::decision::Mode;
 use models::event::Timestamp;
-use models::view::EngineView;
+use models::view::{EngineView, Kept, PromiseView};
 
 use super::chrome::{Chrome, Place};
 use super::format::{self, When};
@@ -46,13 +46,20 @@ struct CountTable {
     unknown_fields: String,
 }
 
+/// What was promised, and whether it is kept.
+struct PromiseLine {
+    of: &'static str,
+    kept: &'static str,
+    broken: bool,
+    figures: String,
+}
+
 struct EngineFacts {
     identities: String,
     mature: String,
     ranked: String,
     mode: &'static str,
-    promised: String,
-    realised: String,
+    promises: [PromiseLine; 2],
     ledger: String,
     snapshot: String,
     event_time: Option<When>,
@@ -129,9 +136,27 @@ impl CountTable {
     }
 }
 
+impl PromiseLine {
+    fn new(of: &'static str, view: &PromiseView) -> Self {
+        let PromiseView { kept, identity_days, accepted, raised, refuted, unsettled } = *view;
+        let accepted = if accepted < 10.0 { format!("{accepted:.2}") } else { format!("{accepted:.0}") };
+        let days = format::count(identity_days);
+        Self {
+            of,
+            kept: format::kept(kept),
+            broken: kept == Kept::No,
+            figures: format!(
+                "{} raised in 30 days: {} called false, {} not settled; {accepted} accepted on {days} identity-days",
+                format::count(raised),
+                format::count(refuted),
+                format::count(unsettled),
+            ),
+        }
+    }
+}
+
 impl EngineFacts {
     fn new(view: &EngineView, now: Timestamp) -> Self {
-        let per_days = |n: f64| format!("{n:.1} per 1,000 identity-days");
         Self {
             identities: format::count(view.identities),
             mature: format!("{} may be revoked on learned surprise", format::count(view.mature)),
@@ -141,10 +166,10 @@ impl EngineFacts {
                 Mode::Warn => "warn: alert, never revoke",
                 Mode::Enforce => "enforce: alert and revoke",
             },
-            promised: per_days(view.promised_alerts_per_1000_identity_days),
-            realised: view
-                .alerts_per_1000_identity_days
-                .map_or_else(|| "less than one identity-day so far".to_owned(), |n| per_days(n) + ", true and false"),
+            promises: [
+                PromiseLine::new("False alerts", &view.alert_promise),
+                PromiseLine::new("False revocations", &view.revocation_promise),
+            ],
             ledger: format!("{:.2}", view.ledger),
             snapshot: format::count(view.snapshot),
             event_time: (view.event_time > Timestamp::EPOCH).then(|| When::new(view.event_time, now)),

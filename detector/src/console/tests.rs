@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use models::alert::Alert;
 use models::decision::Withheld;
+use models::view::{Kept, PromiseView};
 
 use crate::http::fixture::{Fixture, WEBHOOK, alert, baseline, revoked};
 
@@ -147,6 +148,9 @@ async fn an_alert_says_why_in_one_page() {
         "alerts but does not revoke",
         "64 past sessions of this identity",
         "stranger than all 4,213 past sessions",
+        "2 of its 3 tools are the same",
+        "<li><bdi>mail.send</bdi></li>",
+        "<li><bdi>report.write</bdi></li>",
         "Exfiltration via AI Agent Tool Invocation",
         "Privilege Escalation via Scope Creep",
         "5a1c09e2b7d4",
@@ -201,6 +205,22 @@ async fn an_open_brake_shows_on_every_page_until_it_is_released() {
     }
     assert_eq!(fixture.post("/brake/release", "").await.0, StatusCode::SEE_OTHER);
     assert!(!fixture.get("/").await.1.contains("The brake is open."));
+}
+
+#[tokio::test]
+async fn a_broken_promise_is_called_broken() {
+    let fixture = Fixture::new();
+    assert!(fixture.get("/health").await.1.contains("not to be told yet"));
+    let broken =
+        PromiseView { kept: Kept::No, identity_days: 1_200, accepted: 6.0, raised: 14, refuted: 12, unsettled: 1 };
+    fixture.answers.lock().unwrap().view.alert_promise = broken;
+    let (_, page) = fixture.get("/health").await;
+    assert!(page.contains("<span class=\"act bad\">broken</span>"));
+    assert!(
+        page.contains("14 raised in 30 days: 12 called false, 1 not settled; 6.00 accepted on 1,200 identity-days")
+    );
+    assert!(fixture.get("/").await.1.contains("5 per 1,000 identity-days, broken"));
+    assert_eq!(fixture.json("/v1/engine").await["alert_promise"]["kept"], "no");
 }
 
 #[tokio::test]

@@ -23,12 +23,13 @@ use crate::broker::{Broker, Grant, Introspection, Issued};
 const ACTIONS_PER_SECOND: f64 = 32.0;
 /// What befalls the hijacked agent. Of the attacks that the generator knows this is the one that a month of history tells
 /// from everything else with most certainty; others are alerted, but seldom revoked with so little history.
-const HIJACK: Scenario = Scenario::Exfiltration;
+const HIJACK: Scenario = Scenario::Takeover;
 /// The same in words.
-const HIJACK_IS_TO: &str = "read confidential records in bulk, and send them out";
-/// Whom it may befall: roles that work with records of people and money, one by one. Jobs that read in bulk every night,
-/// and agents whose secrets are few and known, do nearly the same on an ordinary day.
-const HIJACKED: [&str; 4] = ["hr-assistant", "invoice-bot", "sales-researcher", "support-agent"];
+const HIJACK_IS_TO: &str =
+    "act from elsewhere at machine speed, with new targets, tools of other roles and twenty times the bytes";
+/// Whom it may befall: roles whose ordinary days are narrow enough that a month of history tells the difference to the last session.
+/// Jobs that read in bulk every night, and agents that meet strangers all day, come near to it by themselves.
+const HIJACKED: [&str; 3] = ["sales-researcher", "support-agent", "travel-booker"];
 /// When the session with the hijack starts, and how far into it the hijack sets in.
 const HIJACK_AFTER: Duration = Duration::from_secs(10);
 const HIJACK_SETS_IN: Duration = Duration::from_secs(3);

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
-use models::alert::{Alert, AlertEvent, AlertId, AlertKind, Contribution, CredentialRef, Severity};
+use models::alert::{Alert, AlertEvent, AlertId, AlertKind, Contribution, CredentialRef, NearestSession, Severity};
 use models::assessment::Decision;
 use models::decision::{Mode, Revocation, RevocationId, RevocationSubject};
 use models::dimension::Dimension;
 use models::engine::Output;
 use models::event::{Action, ActionOutcome, Timestamp};
-use models::view::{EngineView, IdentityView, StepView, ToolView};
+use models::view::{EngineView, IdentityView, Kept, PromiseView, StepView, ToolView};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -132,6 +132,10 @@ fn answer(app: &App, told: &Mutex<Answers>, now: &Answers, ask: Ask) {
     }
 }
 
+pub(crate) fn promise(accepted: f64) -> PromiseView {
+    PromiseView { kept: Kept::Unclear, identity_days: 0, accepted, raised: 0, refuted: 0, unsettled: 0 }
+}
+
 pub(crate) fn view() -> EngineView {
     EngineView {
         identities: 0,
@@ -142,6 +146,8 @@ pub(crate) fn view() -> EngineView {
         mode: Mode::Enforce,
         promised_alerts_per_1000_identity_days: 5.0,
         alerts_per_1000_identity_days: None,
+        alert_promise: promise(0.0),
+        revocation_promise: promise(0.0),
         ledger: 1.0,
         brake_open: false,
         bytes: 0,
@@ -251,6 +257,14 @@ pub(crate) fn alert(n: u32) -> Alert {
             event("e-2", 12, "accounts.export", Action::Read, "crm://accounts/all", 8.8, Dimension::Volume),
             event("e-3", 40, "mail.send", Action::Execute, "mailto:dropbox@elsewhere.example", 14.1, Dimension::Target),
         ],
+        nearest_session: Some(NearestSession {
+            session: "run-2".into(),
+            ended: Timestamp::from_seconds(opened.as_seconds() - 7_200),
+            shared_tools: 2,
+            tools: 3,
+            added: vec!["mail.send".into()],
+            absent: vec!["report.write".into()],
+        }),
         event_count: 23,
         credential: Some(CredentialRef {
             id: "tok-7f31".into(),

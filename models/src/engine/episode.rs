@@ -61,6 +61,7 @@ impl Handling<'_> {
                 alert.contributions = contributions(&session.notable);
                 alert.summary = summary(&alert.contributions) + fleet_wide.as_deref().unwrap_or_default();
                 alert.tags = tags(&alert.contributions, &session.notable);
+                alert.nearest_session = state.exemplars.nearest_session(&session.tools, self.names);
             }
         }
         opened
@@ -89,6 +90,7 @@ impl Handling<'_> {
             history_sessions: state.history.sessions,
             summary: String::new(),
             contributions: Vec::new(),
+            nearest_session: None,
             events: Vec::new(),
             event_count: 0,
             credential: credential(event),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::Names;
 use super::scoring::Scores;
+use super::verdict::Doing;
 use crate::alert::{AlertEvent, Contribution};
 use crate::baseline::{Baseline, Direction, Setting, Step, TargetKeys, in_bytes, prior};
 use crate::dimension::{Dimension, DimensionValues};
@@ -33,6 +34,8 @@ pub(super) struct Notable {
     pub event: AlertEvent,
     /// What is odd, as one fingerprint: what peers may show as well.
     pub odd: u64,
+    /// What an analyst may come to expect.
+    pub doing: Doing,
     pub findings: DimensionValues<Option<Finding>>,
 }
 
@@ -86,6 +89,7 @@ impl Explainer<'_> {
         }
         Notable {
             odd: self.odd(strongest),
+            doing: Doing::of(self.step, self.targets, self.scores),
             event: AlertEvent {
                 id: event.id.clone(),
                 time,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::promise::Promise;
 use super::review::Review;
 use super::shard::Alarm;
 use super::{MODEL_VERSION, Output, Trust};
 use crate::alert::{Alert, AlertId, AlertKind, Severity};
 use crate::assessment::Decision;
 use crate::config::{CheckedConfig, EngineConfig};
-use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Withheld};
+use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Verdict, Withheld};
 use crate::event::{Credential, Event, Timestamp};
 use crate::fingerprint::{Fingerprinter, Kind};
 
@@ -45,8 +46,7 @@ pub(super) struct Governor {
     half_began: Timestamp,
     brake_open: bool,
     watched: BTreeMap<u64, Watched>,
-    /// Alerts that have drawn on the ledger and are not settled, once for each revocation.
-    charged: Vec<AlertId>,
+    pub promise: Promise,
     pub alerts_opened: u64,
     /// Proposals made for whole peer groups.
     proposed: Vec<AlertId>,
@@ -62,7 +62,7 @@ impl Default for Governor {
             half_began: Timestamp::EPOCH,
             brake_open: false,
             watched: BTreeMap::new(),
-            charged: Vec::new(),
+            promise: Promise::default(),
             alerts_opened: 0,
             proposed: Vec::new(),
         }
@@ -95,11 +95,11 @@ impl Governor {
         self.recent.clear();
     }
 
-    /// A person confirmed an alert: what it has charged to the ledger was no false revocation.
-    pub(super) fn refund(&mut self, alert: &AlertId) {
-        let charged = self.charged.len();
-        self.charged.retain(|id| id != alert);
-        self.ledger = (self.ledger + (charged - self.charged.len()) as f64).min(LEDGER_FLOAT);
+    /// A person settled an alert: what a true one has charged to the ledger was no false revocation, and is given back. If the
+    /// person thinks again, it is charged again.
+    pub(super) fn settle(&mut self, alert: &AlertId, verdict: Verdict) {
+        let right = self.promise.settle(alert, verdict);
+        self.ledger = (self.ledger + right as f64).clamp(0.0, LEDGER_FLOAT);
     }
 
     /// Fills the ledger with what `identity_days` (in all, so far) have earned.
@@ -132,7 +132,10 @@ impl Governor {
     ) -> Decision {
         let settings = case.config.settings();
         let mode = mode_of(settings, case.event);
-        self.alerts_opened += u64::from(alarm.opened && mode != Mode::Shadow);
+        if alarm.opened && mode != Mode::Shadow {
+            self.alerts_opened += 1;
+            self.promise.opened(&alert.id, case.time);
+        }
         if mode == Mode::Shadow {
             // An alert that another rule has shown stays shown: an agent must not hide it by choosing its task.
             return Decision::Record;
@@ -206,10 +209,7 @@ impl Governor {
 
     fn revoke(&mut self, case: &Case<'_>, alert: &Alert) -> Revocation {
         self.ledger -= 1.0;
-        if self.charged.len() >= WATCHED {
-            self.charged.remove(0);
-        }
-        self.charged.push(alert.id.clone());
+        self.promise.revoked(&alert.id);
         self.recent.push((case.time, case.identity));
         let credential = case.event.credential.as_ref();
         let subject = match credential {
@@ -261,6 +261,9 @@ impl Governor {
                 self.proposed.remove(0);
             }
             self.proposed.push(id.clone());
+        }
+        if review.kind == AlertKind::SlowDrift {
+            self.promise.opened(&id, case.time);
         }
         let mut alert = blank(case, review.kind, id);
         alert.severity = review.severity;
@@ -344,6 +347,7 @@ fn blank(case: &Case<'_>, kind: AlertKind, id: AlertId) -> Alert {
         history_sessions: 0,
         summary: String::new(),
         contributions: Vec::new(),
+        nearest_session: None,
         events: Vec::new(),
         event_count: 1,
         credential: None,

@@ -7,11 +7,12 @@ use super::scoring::{self, Scene};
 use super::session::{Session, session_key};
 use super::shard::{Alarm, Assessed, World, unscored};
 use super::state::{GRANTED, IdentityState, LIVE_SESSIONS};
+use super::verdict::{Doing, Learned};
 use crate::assessment::{Assessment, Decision, Outcome};
 use crate::baseline::{
     ContextKeys, DelegationKeys, Grant, Setting, Step, Taint, TargetKeys, covering, key_of, ln_bytes, start_of,
 };
-use crate::calibration::{Pending, TenantModel, maturity_class};
+use crate::calibration::{Pending, TenantModel, TenantPending, maturity_class};
 use crate::config::CheckedConfig;
 use crate::estimator::calibrator::e_value;
 use crate::event::{Action, ActionOutcome, Event, TargetOrigin, Timestamp};
@@ -28,12 +29,21 @@ pub(super) const GATE_RANKS: f64 = 200.0;
 pub(super) const SINGLE: f64 = 0.6;
 pub(super) const ACROSS: f64 = 0.3;
 
-/// False alerts and false revocations accepted per session: the operator's budgets over the sessions of an identity-day.
+/// False alerts and false revocations accepted per session: the operator's budgets over the sessions of an identity-day, less
+/// what verdicts have cost.
 pub(super) fn levels(config: &CheckedConfig, tenant: &TenantModel) -> [f64; 2] {
     let budget = config.settings().budget;
     let accepted =
         [budget.false_alerts_per_1000_identity_days / 1e3, budget.false_revocations_per_million_identity_days / 1e6];
-    accepted.map(|rate| rate / tenant.sessions_per_identity_day())
+    accepted.map(|rate| tenant.spent() * rate / tenant.sessions_per_identity_day())
+}
+
+/// Whether a session's evidence is too much for each of the two budgets, by itself or with that of the sessions before it.
+fn crossed(evidence: f64, levels: [f64; 2], across: [f64; 2]) -> [bool; 2] {
+    std::array::from_fn(|tier| {
+        let [level, across] = [levels, across].map(|tiers| tiers.get(tier).copied().unwrap_or_default());
+        evidence >= -(SINGLE * level).min(1.0).ln() || (across + ACROSS * level) * e_value(evidence) >= 1.0
+    })
 }
 
 /// One identity with everything that handling it needs.
@@ -46,7 +56,12 @@ pub(super) struct Handling<'a> {
 
 impl Handling<'_> {
     pub(super) fn tenant(&self) -> &TenantModel {
-        self.world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(self.world.nobody)
+        self.world.tenant(self.state.tenant_fingerprint)
+    }
+
+    /// What is new for its tenant.
+    pub(super) fn tenant_pending(&mut self) -> &mut TenantPending {
+        self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant)
     }
 
     pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
@@ -55,7 +70,7 @@ impl Handling<'_> {
             self.note_revision(event, time);
         }
         let world = self.world;
-        let tenant = world.snapshot.tenant(self.state.tenant_fingerprint).unwrap_or(world.nobody);
+        let tenant = world.tenant(self.state.tenant_fingerprint);
         let group = tenant.group(self.state.group);
         let action = self.action(event);
         let (step, targets) = self.step(event, action, time, at);
@@ -68,7 +83,7 @@ impl Handling<'_> {
         session.last = session.last.max(time);
         session.phase = phase;
         session.taint = session.taint.after(event, action);
-        let scores = scoring::score(&Scene {
+        let mut scores = scoring::score(&Scene {
             baseline: &state.baseline,
             session,
             step: &step,
@@ -81,19 +96,20 @@ impl Handling<'_> {
             config: world.config,
         });
 
-        session.bytes += event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
+        let expected = state.verdicts.expects(&Doing::of(&step, &targets, &scores));
+        if expected {
+            scores.forgive();
+        } else {
+            session.bytes += event.bytes_in.unwrap_or(0) as f64 + event.bytes_out.unwrap_or(0) as f64;
+        }
         scoring::gather(session, &scores, &state.history, &state.habits, tenant);
         let evidence = f64::from(session.evidence);
 
-        let [alert_level, revoke_level] = levels(world.config, tenant);
-        let [across_alert, across_revoke] = state.across;
-        let crosses = |level: f64, across: f64| {
-            evidence >= -(SINGLE * level).min(1.0).ln() || (across + ACROSS * level) * e_value(evidence) >= 1.0
-        };
-        let crossed = phase != Phase::Warmup && (session.alarmed || crosses(alert_level, across_alert));
         let ranked_among = tenant.ranked_among(maturity_class(sessions));
         let mature = sessions >= world.config.settings().mature_sessions && ranked_among >= GATE_RANKS;
-        let revocable = crossed && crosses(revoke_level, across_revoke) && evidence >= (ranked_among + 1.0).ln();
+        let [alerts, revokes] = crossed(evidence, levels(world.config, tenant), state.across);
+        let crossed = phase != Phase::Warmup && (session.alarmed || alerts);
+        let revocable = crossed && revokes && evidence >= (ranked_among + 1.0).ln();
 
         let culprit = crossed && (!session.alarmed || scores.score() >= NOTABLE_NATS);
         if culprit || (scores.score() >= NOTABLE_NATS && session.would_keep(scores.score())) {
@@ -111,7 +127,8 @@ impl Handling<'_> {
             session.keep(explainer.notable(time));
         }
         let was_alarmed = session.alarmed;
-        let mut reviews = self.reviews(event, time, phase);
+        // What has alarmed already, or is expected, is no slow drift.
+        let mut reviews = self.reviews(event, time, phase, !crossed && !expected);
         // A declared change that peers share is one proposal; an alert that is open already stays one.
         let shared = if crossed && !was_alarmed { self.shared_change(at, event, time) } else { None };
         let alarms = crossed && shared.is_none();
@@ -127,20 +144,19 @@ impl Handling<'_> {
 
         let (first_of_day, last_seen) = self.count(time);
         if phase != Phase::Frozen {
-            let pending = self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant);
+            let pending = self.tenant_pending();
             pending.note(scores.raw, step.side_effect, sessions);
             pending.identity_days += u64::from(first_of_day);
         }
-        let mut alert = None;
         let mut alarm = None;
         if alarms {
             let opened = self.extend_episode(at, event, time, &scores, opened_now, ranked_among);
             if let Some(session) = self.state.live.get_mut(at) {
                 session.opened |= opened;
             }
-            alert = self.state.episode.as_ref().map(|e| e.alert.id.clone());
             alarm = Some(Alarm { index, opened, revocable, mature });
         }
+        let alert = self.state.episode.as_ref().filter(|_| alarms).map(|e| e.alert.id.clone());
         self.cut_long(at);
         let assessment = Assessment {
             outcome: Outcome::Scored,
@@ -289,7 +305,31 @@ impl Handling<'_> {
         let suspicious = state.live.iter().any(|s| s.alarmed || f64::from(s.evidence) >= WAIT_NATS);
         if let Some(ln_counts) = over.filter(|_| phase != Phase::Frozen && !suspicious) {
             state.baseline.rate.learn_minute(ln_counts);
+            state.verdicts.note(|| Learned::Minute(ln_counts));
             self.news().minutes.push(ln_counts);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::Snapshot;
+    use crate::config::EngineConfig;
+
+    #[test]
+    fn alerts_that_were_called_false_make_the_next_ones_rarer() {
+        let config = EngineConfig::default().check().unwrap();
+        let levels_after = |false_alarms| {
+            let (mut pending, mut snapshot) = (Pending::default(), Snapshot::default());
+            pending.tenant(1, "default").false_alarms = false_alarms;
+            snapshot.learn(&pending);
+            snapshot.publish(0.005);
+            levels(&config, snapshot.tenant(1).unwrap())
+        };
+        let [before, after] = [0, 5].map(levels_after);
+        for (before, after) in before.into_iter().zip(after) {
+            assert!((after / before - (-1.0_f64).exp()).abs() < 1e-9, "{after} {before}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::handling::{ACROSS, GATE_RANKS, Handling, WAIT_NATS, levels};
 use super::scoring;
 use super::session::{BLOCK_EVENTS, Lesson, Session};
 use super::state::{WAITING_SESSIONS, Waiting};
-use crate::alert::AlertId;
+use super::verdict::{Case, Learned, Standing};
 use crate::calibration::{SessionRecord, maturity_class};
 use crate::decision::Verdict;
 use crate::estimator::calibrator::e_value;
@@ -87,10 +87,14 @@ impl Handling<'_> {
         }
         // Calibration learns from every session that opened an alert or might have: else the threshold would ratchet down.
         // What only goes on with an open episode opens none, and would bury its like under its own repetitions.
-        if !session.alarmed || session.opened {
-            self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant).sessions.push(record);
-            if ranked {
-                self.state.habits.push(f64::from(session.rank));
+        let alert = self.state.episode.as_ref().filter(|_| session.alarmed).map(|e| e.alert.id.clone());
+        let attack = alert.as_ref().is_some_and(|alert| self.state.verdicts.of(alert) == Some(Verdict::True));
+        let standing =
+            (!session.alarmed || session.opened).then(|| Standing { record, rank: ranked.then_some(session.rank) });
+        if let Some(standing) = standing.as_ref().filter(|_| !attack) {
+            self.tenant_pending().sessions.push(standing.record);
+            if let Some(rank) = standing.rank {
+                self.state.habits.push(f64::from(rank));
             }
         }
         self.state.history.learn(&record, &session);
@@ -98,16 +102,21 @@ impl Handling<'_> {
         self.decay(session.last);
         let lesson = session.take_lesson();
         if session.phase == Phase::Warmup || (!session.alarmed && (!ranked || evidence < WAIT_NATS)) {
+            self.state.exemplars.learn(&session.name, session.last, &session.tools);
             self.teach(&lesson);
             return;
         }
-        let alert = self.state.episode.as_ref().filter(|_| session.alarmed).map(|e| e.alert.id.clone());
+        let case = Case { lesson, standing: standing.filter(|_| session.alarmed), strange: session.strange() };
+        if let Some(alert) = alert.as_ref().filter(|_| attack) {
+            self.keep_attack(alert, case);
+            return;
+        }
         if self.state.waiting.len() >= WAITING_SESSIONS {
             self.state.waiting.remove(0);
         }
         let wait = if evidence >= WEEK_NATS { CLEARED_LATE } else { CLEARED_AFTER };
         let until = (!session.alarmed).then(|| session.last.saturating_add(wait));
-        self.state.waiting.push(Waiting { until, alert, lesson });
+        self.state.waiting.push(Waiting { until, alert, case });
     }
 
     /// Lessons that were odd, but did not alarm, are learned once enough time has passed without an alarm.
@@ -119,39 +128,18 @@ impl Handling<'_> {
         let mut changed = false;
         while let Some(at) = self.state.waiting.iter().position(cleared) {
             let waiting = self.state.waiting.remove(at);
-            self.teach(&waiting.lesson);
+            self.teach(&waiting.case.lesson);
             changed = true;
         }
         changed
-    }
-
-    pub(super) fn settle(&mut self, alert: &AlertId, verdict: Verdict) {
-        while let Some(at) = self.state.waiting.iter().position(|w| w.alert.as_ref() == Some(alert)) {
-            let waiting = self.state.waiting.remove(at);
-            if verdict != Verdict::True {
-                self.teach(&waiting.lesson);
-            }
-        }
-        // The episode may still run: its sessions then complete under the verdict.
-        let state = &mut *self.state;
-        let open = state.episode.as_ref().is_some_and(|e| e.alert.id == *alert);
-        if open && verdict != Verdict::True {
-            for session in &mut state.live {
-                session.calm();
-            }
-        }
     }
 
     fn teach(&mut self, lesson: &Lesson) {
         let state = &mut *self.state;
         let tenant = self.pending.tenant(state.tenant_fingerprint, &state.tenant);
         let news = tenant.group(state.group, || state.group_name());
-        for setting in &lesson.settings {
-            state.baseline.learn_setting(setting, news);
-        }
-        for (step, targets) in lesson.iter() {
-            state.baseline.learn(step, targets, news);
-        }
+        lesson.teach(&mut state.baseline, news);
+        state.verdicts.note(|| Learned::Lesson(None, lesson.clone()));
     }
 
     /// What is new for its peer group.
@@ -166,8 +154,10 @@ impl Handling<'_> {
         let half_life = self.world.config.settings().half_life.0.as_secs_f64();
         let passed = now.seconds_since(self.state.decayed);
         if passed > half_life / 8.0 {
-            self.state.baseline.decay((-passed / half_life).exp2());
-            self.state.habits.decay((-passed / half_life).exp2());
+            let factor = (-passed / half_life).exp2();
+            self.state.baseline.decay(factor);
+            self.state.habits.decay(factor);
+            self.state.verdicts.note(|| Learned::Decay(factor));
             self.state.decayed = now;
         }
     }

@@ -20,7 +20,7 @@ use crate::event::Timestamp;
 use crate::fingerprint::Kind;
 
 /// Format of the stored state. Raise it with every change of a stored struct.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {

@@ -30,10 +30,10 @@ pub(super) struct Review {
 }
 
 impl Handling<'_> {
-    /// What one event asks to be reviewed.
-    pub(super) fn reviews(&mut self, event: &Event, time: Timestamp, phase: Phase) -> Vec<Review> {
+    /// What one event asks to be reviewed; a `usual` one counts towards slow drift.
+    pub(super) fn reviews(&mut self, event: &Event, time: Timestamp, phase: Phase, usual: bool) -> Vec<Review> {
         let mut reviews = Vec::new();
-        if phase != Phase::Frozen {
+        if phase != Phase::Frozen && usual {
             reviews.extend(self.drifted(event, time));
         }
         match phase {

@@ -41,6 +41,15 @@ impl Scores {
         counted.filter_map(|(lane, nats)| Some(nats? + lane.ln_event_share()?)).fold(0.0, f64::max)
     }
 
+    /// Leaves out what was done, and judges only how: an analyst expects the call.
+    pub(super) fn forgive(&mut self) {
+        for lane in [Lane::Tool, Lane::Target, Lane::Chain, Lane::Volume, Lane::Joint] {
+            if let Some(nats) = self.nats.get_mut(lane as usize) {
+                *nats = None;
+            }
+        }
+    }
+
     /// `-ln p` by dimension.
     pub(super) fn dimensions(&self) -> DimensionValues<Option<f64>> {
         let mut values = [None; Dimension::COUNT];

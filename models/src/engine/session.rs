@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::Phase;
+use super::exemplar::ToolSet;
 use super::explain::Notable;
+use super::handling::NOTABLE_NATS;
 use super::scoring::Scores;
-use crate::baseline::{Setting, Step, Taint, TargetKeys};
+use super::verdict::Doing;
+use crate::baseline::{Baseline, Setting, Step, Taint, TargetKeys, key_of};
 use crate::calibration::Lane;
 use crate::estimator::calibrator::e_value;
 use crate::estimator::recent::RecentSet;
 use crate::event::Timestamp;
 use crate::fingerprint::mix;
+use crate::peers::GroupNews;
 
 /// Events after which a long session is cut: the block is then what is ranked and learned.
 pub(super) const BLOCK_EVENTS: u32 = 256;
@@ -39,6 +43,8 @@ pub(super) struct Session {
     pub setting_key: u64,
     /// What it has read.
     pub taint: Taint,
+    /// The tools of this block.
+    pub tools: ToolSet,
     /// Evidence lanes fed by events: `R = max(R, 1) f(p)`.
     lanes: [f32; Lane::EVENT],
     /// Running maximum of `ln R` (and of the level's surprise).
@@ -80,12 +86,22 @@ pub(super) struct Lesson {
 
 impl Lesson {
     /// Each step with its targets.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Step, &[TargetKeys])> {
+    fn iter(&self) -> impl Iterator<Item = (&Step, &[TargetKeys])> {
         self.steps.iter().map(|step| {
             let (start, len) = step.targets;
             let targets = self.targets.get(start as usize..start as usize + usize::from(len)).unwrap_or_default();
             (step, targets)
         })
+    }
+
+    /// Teaches it to a baseline; `news` gets what is new for the peer group.
+    pub(super) fn teach(&self, baseline: &mut Baseline, news: &mut GroupNews) {
+        for setting in &self.settings {
+            baseline.learn_setting(setting, news);
+        }
+        for (step, targets) in self.iter() {
+            baseline.learn(step, targets, news);
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -106,6 +122,7 @@ impl Session {
             previous: [Step::START, Step::START],
             setting_key: 0,
             taint: Taint::Unknown,
+            tools: ToolSet::default(),
             lanes: [0.0; Lane::EVENT],
             best: [0.0; Lane::COUNT],
             kin: 0.0,
@@ -184,6 +201,7 @@ impl Session {
     /// Takes the step into the session's history; `step.targets` must be empty and is set here.
     pub(super) fn push(&mut self, mut step: Step, targets: &[TargetKeys], setting: Option<Setting>) {
         self.previous = [step.tool, step.previous[0]];
+        self.tools.insert(key_of(step.tool));
         for keys in targets {
             self.seen.push(keys.pair(step.tool), SEEN_SLOTS);
         }
@@ -210,6 +228,12 @@ impl Session {
     /// Whether an event of this score would be kept.
     pub(super) fn would_keep(&self, score: f64) -> bool {
         self.notable.len() < NOTABLE || self.notable.iter().any(|n| n.event.score < score)
+    }
+
+    /// The calls kept that are strange by themselves.
+    pub(super) fn strange(&self) -> Vec<Doing> {
+        let strange = self.notable.iter().filter(|n| n.event.score >= NOTABLE_NATS);
+        strange.map(|n| n.doing).collect()
     }
 
     /// Forgets all evidence: a person has said that it was none.
@@ -258,6 +282,7 @@ impl Session {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.name.len()
+            + self.tools.bytes()
             + self.seen.bytes()
             + self.steps.capacity() * size_of::<Step>()
             + self.targets.capacity() * size_of::<TargetKeys>()

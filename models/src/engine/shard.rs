@@ -3,10 +3,12 @@
 use super::Output;
 use super::Phase;
 use super::clock::Clocks;
+use super::exemplar::Exemplars;
 use super::handling::Handling;
 use super::names::Names;
 use super::review::Review;
 use super::state::{History, ID_SLOTS, IdentityState};
+use super::verdict::Verdicts;
 use crate::alert::AlertId;
 use crate::assessment::{Assessment, Decision, Outcome};
 use crate::baseline::{Baseline, Minute};
@@ -28,6 +30,13 @@ pub(super) struct World<'a> {
     pub snapshot: &'a Snapshot,
     pub nobody: &'a TenantModel,
     pub clocks: &'a Clocks,
+}
+
+impl World<'_> {
+    /// What is shared within a tenant; nothing yet if it is not known.
+    pub(super) fn tenant(&self, fingerprint: u64) -> &TenantModel {
+        self.snapshot.tenant(fingerprint).unwrap_or(self.nobody)
+    }
 }
 
 /// Whose event it is, where in the stream it stands, and when it happened.
@@ -132,6 +141,7 @@ impl Shard {
             ids: RecentSet::new(),
             across: [0.0; 2],
             habits: Exceedances::default(),
+            exemplars: Exemplars::default(),
             drift: FrozenReference::default(),
             revision: 0,
             regime_until: None,
@@ -139,6 +149,7 @@ impl Shard {
             notices: RecentSet::new(),
             live: Vec::new(),
             waiting: Vec::new(),
+            verdicts: Verdicts::default(),
             episode: None,
         }))
     }

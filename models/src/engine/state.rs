@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::session::{CHECKPOINTS, Lesson, Session};
+use super::exemplar::Exemplars;
+use super::session::{CHECKPOINTS, Session};
+use super::verdict::{Case, Verdicts};
 use crate::alert::{Alert, AlertId};
 use crate::baseline::{Baseline, Minute};
 use crate::calibration::{Lane, SessionRecord};
@@ -92,7 +94,7 @@ pub(super) struct Waiting {
     pub until: Option<Timestamp>,
     /// The alert it belongs to, if it alarmed.
     pub alert: Option<AlertId>,
-    pub lesson: Lesson,
+    pub case: Case,
 }
 
 /// All that is kept of one identity.
@@ -122,6 +124,8 @@ pub(super) struct IdentityState {
     pub across: [f64; 2],
     /// How strange its past sessions were, by their ranks.
     pub habits: Exceedances,
+    /// Past sessions that stand for the kinds of session it has.
+    pub exemplars: Exemplars,
     /// Volume against weeks that stay as they were.
     pub drift: FrozenReference,
     /// Fingerprint of the revision it declares, 0 for none, and until when deviations may belong to that change.
@@ -133,6 +137,7 @@ pub(super) struct IdentityState {
     pub notices: RecentSet,
     pub live: Vec<Session>,
     pub waiting: Vec<Waiting>,
+    pub verdicts: Verdicts,
     pub episode: Option<Box<Episode>>,
 }
 
@@ -144,10 +149,12 @@ impl IdentityState {
             + self.tenant.len()
             + self.baseline.bytes()
             + self.ids.bytes()
+            + self.exemplars.bytes()
             + self.notices.bytes()
             + self.granted.capacity() * size_of::<u32>()
             + self.live.iter().map(Session::bytes).sum::<usize>()
-            + self.waiting.iter().map(|w| size_of::<Waiting>() + w.lesson.bytes()).sum::<usize>()
+            + self.waiting.iter().map(|w| size_of::<Waiting>() + w.case.lesson.bytes()).sum::<usize>()
+            + self.verdicts.bytes()
             + self.episode.as_ref().map_or(0, |_| size_of::<Episode>())
     }
 }

@@ -53,7 +53,7 @@ impl Engine {
             tools,
             steps: self.steps(fingerprint),
             known_targets: state.baseline.known_targets() as u32,
-            waiting: state.waiting.iter().map(|w| w.lesson.steps.len() as u32).sum(),
+            waiting: state.waiting.iter().map(|w| w.case.lesson.steps.len() as u32).sum(),
             live_sessions: state.live.len() as u32,
             bytes: state.bytes(),
         })
@@ -105,6 +105,9 @@ impl Engine {
             promised_alerts_per_1000_identity_days: settings.budget.false_alerts_per_1000_identity_days,
             alerts_per_1000_identity_days: (self.live_identity_days >= 1.0)
                 .then(|| self.governor.alerts_opened as f64 / self.live_identity_days * 1e3),
+            alert_promise: self.governor.promise.alerts(settings.budget.false_alerts_per_1000_identity_days),
+            revocation_promise: (self.governor.promise)
+                .revocations(settings.budget.false_revocations_per_million_identity_days),
             ledger: self.governor.ledger(),
             brake_open: self.governor.brake_open(),
             bytes: self.shards.iter().map(bytes_of).sum(),

@@ -40,6 +40,13 @@ impl Exceedances {
         }
     }
 
+    /// Takes back one surprise that was learned, as far as its bin still holds one.
+    pub fn retract(&mut self, nats: f64) {
+        if let Some(units) = self.bins.get_mut(bin(nats)) {
+            *units = self.scale.subtract(*units);
+        }
+    }
+
     /// Surprises learned, decayed.
     pub fn n(&self) -> f64 {
         self.scale.read_sum(self.bins.iter().map(|units| u32::from(*units)).sum())

@@ -79,6 +79,15 @@ impl ScoreCounts {
         }
     }
 
+    /// Takes back one score that was learned, as far as its bin still holds one.
+    pub fn retract(&mut self, bins: Bins, score: f64) {
+        if let Some(bin) = self.bins.get_mut(bins.bin(score)) {
+            let taken = bin.min(1.0);
+            *bin -= taken;
+            self.n -= f64::from(taken);
+        }
+    }
+
     /// How many scores, decayed.
     pub fn n(&self) -> f64 {
         self.n

@@ -35,6 +35,11 @@ impl Scale {
         units.checked_add((ONE / self.0).round() as u16)
     }
 
+    /// Takes one observation out of a count, as far as it holds one.
+    pub(crate) fn subtract(self, units: u16) -> u16 {
+        units.saturating_sub((ONE / self.0).round() as u16)
+    }
+
     /// Weighs all observations by `factor`, in 0..=1; anything else is taken as the nearer of the two.
     pub(crate) fn decay<'a>(&mut self, factor: f64, table: impl IntoIterator<Item = &'a mut u16>) {
         self.0 *= factor.clamp(0.0, 1.0) as f32;

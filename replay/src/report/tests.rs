@@ -58,6 +58,7 @@ fn alert() -> Alert {
         ranked_among: 1000,
         evidence: 9.0,
         history_sessions: 30,
+        nearest_session: None,
         summary: HOSTILE.to_owned(),
         contributions: vec![Contribution {
             dimension: Dimension::Target,
