@@ -1,7 +1,9 @@
-//! Reads event files line by line: good lines become events, bad ones are kept with their bytes and the reason.
+//! Reads event files: good lines become events, bad ones are kept with their bytes and the reason.
 //!
-//! A file may be plain, gzip (also of several members) or zstd; its first bytes say which, never its name. Everything is
-//! streamed: memory is bounded by one line and the decompressor's window, whatever a file unpacks to.
+//! [`EventStream`] reads a file of any [`Format`] and is what a program that is given files should use; [`EventReader`] reads
+//! native events line by line. A file may be plain, gzip (also of several members) or zstd; its first bytes say which, never its name. Everything is
+//! streamed: memory is bounded by one line (of a foreign format, one record) and the decompressor's window, whatever a file
+//! unpacks to.
 //!
 //! ```
 //! use datasets::reader::EventReader;
@@ -16,11 +18,28 @@
 //! # Ok::<(), datasets::reader::ReadError>(())
 //! ```
 
+mod call;
 pub mod cloudevents;
+mod cloudtrail;
+mod convert;
 pub mod csv;
+mod draft;
+mod foreign;
+mod format;
+mod head;
 pub mod labels;
 mod lines;
+mod mcp;
+mod ocsf;
+mod otlp;
+mod records;
+mod stream;
+mod target;
+mod time;
+mod trajectory;
 mod unpack;
+mod value;
+mod verb;
 
 use std::io::Read;
 use std::path::Path;
@@ -28,7 +47,12 @@ use std::path::Path;
 use models::event::{Decoded, MAX_EVENT_BYTES, Rejection, RejectionCode, decode};
 
 pub use cloudevents::decode_any;
+pub use convert::Assumed;
+pub use draft::Origin;
+pub use format::Format;
 pub use lines::{Line, LineReader};
+pub use records::MAX_RECORD_BYTES;
+pub use stream::{Converted, EventStream, Options};
 pub use unpack::Packing;
 
 /// Why a file cannot be read on. What was read before stays good.
@@ -64,6 +88,16 @@ pub enum ReadError {
         /// What the system said.
         cause: std::io::Error,
     },
+}
+
+impl ReadError {
+    fn in_the_middle(name: &str, line: u64, packing: Packing, cause: std::io::Error) -> Self {
+        let name = name.to_owned();
+        match packing {
+            Packing::Plain => ReadError::Io { name, line, cause },
+            packing => ReadError::Damaged { name, line, packing, cause },
+        }
+    }
 }
 
 /// A line that is no event, with everything a quarantine needs.

@@ -1,0 +1,110 @@
+//! A file of a foreign format: its records one after the other, shown to what makes events of them.
+
+use models::event::{Rejection, RejectionCode, Timestamp};
+use serde_json::Value;
+
+use super::convert::{Convert, Out, Place, Raw};
+use super::records::{MAX_RECORD_BYTES, Record, RecordReader};
+use super::{Assumed, Converted, Malformed, ReadError};
+
+/// Deepest nesting of a foreign record. Native events are checked by their own limit.
+const MAX_DEPTH: usize = 100;
+
+/// A file of JSON records of a foreign format.
+pub(super) struct Foreign {
+    records: Records,
+    convert: Box<dyn Convert>,
+    stem: String,
+    out: Out,
+    ended: bool,
+}
+
+/// Where records come from.
+pub(super) enum Records {
+    Json(RecordReader),
+}
+
+impl Foreign {
+    pub(super) fn new(records: Records, convert: Box<dyn Convert>, name: &str, assumed: Assumed) -> Self {
+        Self { records, convert, stem: stem(name).to_owned(), out: Out::new(assumed), ended: false }
+    }
+
+    pub(super) fn ignored(&self) -> u64 {
+        self.out.ignored
+    }
+
+    pub(super) fn assumed_time(&self) -> Option<Timestamp> {
+        self.out.assumed_time()
+    }
+
+    pub(super) fn next_entry(&mut self) -> Result<Option<Result<Converted, Malformed>>, ReadError> {
+        loop {
+            if let Some(ready) = self.out.ready.pop_front() {
+                return Ok(Some(ready));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            match self.advance() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.ended = true;
+                    self.convert.finish(&mut self.out);
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Takes the next record; false at the end.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        let Self { records, convert, stem, out, .. } = self;
+        match records {
+            Records::Json(records) => {
+                let Some(record) = records.next_record()? else { return Ok(false) };
+                let Record { line, document, in_list, raw: bytes, length, .. } = record;
+                let raw = Raw { bytes, length };
+                match parse(&record) {
+                    Ok(value) => convert.record(&Place { stem, line, document, in_list, raw }, &value, out),
+                    Err(rejection) => out.reject(line, raw, rejection),
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A record as JSON, within the limits of what is read.
+fn parse(record: &Record<'_>) -> Result<Value, Rejection> {
+    let reject = |code, detail: String| Err(Rejection::new(code, detail));
+    if record.length > record.raw.len() as u64 {
+        let detail = format!("the record has {} bytes; at most {MAX_RECORD_BYTES} are read", record.length);
+        return reject(RejectionCode::EventTooLarge, detail);
+    }
+    if !record.complete {
+        let detail = "the record ends before it is complete; the file was cut short, or a bracket or quote is missing";
+        return reject(RejectionCode::NotJson, detail.to_owned());
+    }
+    if record.depth > MAX_DEPTH {
+        let detail = format!("the record is nested {} levels deep; at most {MAX_DEPTH} are read", record.depth);
+        return reject(RejectionCode::EventTooDeep, detail);
+    }
+    let text = match std::str::from_utf8(record.raw) {
+        Ok(text) => text,
+        Err(e) => return reject(RejectionCode::NotUtf8, format!("byte {} is not UTF-8", e.valid_up_to())),
+    };
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => reject(RejectionCode::NotJson, "the record is no JSON object".to_owned()),
+        Err(error) => reject(RejectionCode::NotJson, format!("the record cannot be read: {error}")),
+    }
+}
+
+/// The name of a file without its folder and endings.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    file.split('.').find(|part| !part.is_empty()).unwrap_or("file")
+}
