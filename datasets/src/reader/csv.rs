@@ -150,6 +150,42 @@ impl CsvReader {
     }
 }
 
+/// Rows of any table as JSON objects of texts, for a mapping. Empty cells are absent.
+pub(super) struct ObjectRows {
+    table: Table,
+}
+
+/// One row, with its line and its bytes.
+pub(super) struct ObjectRow {
+    pub(super) line: u64,
+    pub(super) raw: Vec<u8>,
+    pub(super) object: Result<Value, Rejection>,
+}
+
+impl ObjectRows {
+    pub(super) fn new(input: Box<dyn Read + Send>, name: &str, delimiter: u8) -> Result<Self, ReadError> {
+        Ok(Self { table: Table::new(input, name, delimiter)? })
+    }
+
+    pub(super) fn next_row(&mut self) -> Result<Option<ObjectRow>, ReadError> {
+        if !self.table.advance()? {
+            return Ok(None);
+        }
+        let cells = self.table.header.iter().zip(&self.table.row).filter(|(_, cell)| !cell.is_empty());
+        let text = |bytes: &[u8]| {
+            std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
+                let column = self.table.header.iter().zip(&self.table.row).position(|(_, cell)| cell == bytes);
+                let detail = format!("column {} is not UTF-8", column.map_or(0, |place| place + 1));
+                Rejection::new(RejectionCode::NotUtf8, detail)
+            })
+        };
+        let object = cells.map(|(name, cell)| Ok((text(name)?.trim().to_owned(), Value::from(text(cell)?))));
+        let object =
+            self.table.check_length().and_then(|()| object.collect::<Result<Map<_, _>, _>>().map(Value::Object));
+        Ok(Some(ObjectRow { line: self.table.line, raw: self.table.raw(), object }))
+    }
+}
+
 /// Ends after the first [`ReadError`].
 impl Iterator for CsvReader {
     type Item = Result<Entry, ReadError>;

@@ -4,6 +4,7 @@ use models::event::{Rejection, RejectionCode, Timestamp};
 use serde_json::Value;
 
 use super::convert::{Convert, Out, Place, Raw};
+use super::csv::{ObjectRow, ObjectRows};
 use super::records::{MAX_RECORD_BYTES, Record, RecordReader};
 use super::{Assumed, Converted, Malformed, ReadError};
 
@@ -22,6 +23,7 @@ pub(super) struct Foreign {
 /// Where records come from.
 pub(super) enum Records {
     Json(RecordReader),
+    Table(ObjectRows),
 }
 
 impl Foreign {
@@ -69,6 +71,16 @@ impl Foreign {
                 let raw = Raw { bytes, length };
                 match parse(&record) {
                     Ok(value) => convert.record(&Place { stem, line, document, in_list, raw }, &value, out),
+                    Err(rejection) => out.reject(line, raw, rejection),
+                }
+            }
+            Records::Table(rows) => {
+                let Some(ObjectRow { line, raw, object }) = rows.next_row()? else { return Ok(false) };
+                let raw = Raw { bytes: &raw, length: raw.len() as u64 };
+                match object {
+                    Ok(value) => {
+                        convert.record(&Place { stem, line, document: line, in_list: false, raw }, &value, out);
+                    }
                     Err(rejection) => out.reject(line, raw, rejection),
                 }
             }

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use models::event::{Decoded, Timestamp};
 
 use super::cloudtrail::CloudTrail;
-use super::csv::CsvReader;
+use super::csv::{CsvReader, ObjectRows};
 use super::foreign::{Foreign, Records};
 use super::head::Head;
 use super::mcp::Mcp;
@@ -16,13 +17,15 @@ use super::otlp::Otlp;
 use super::records::RecordReader;
 use super::trajectory::Trajectory;
 use super::unpack::unpack;
-use super::{Assumed, Format, LineReader, Malformed, Origin, ReadError, cloudevents, decode_any, decode_line};
+use super::{Assumed, Format, LineReader, Malformed, Mapping, Origin, ReadError, cloudevents, decode_any, decode_line};
 
 /// How a file is to be read.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What it holds; without it, its first bytes tell (and a name that ends in `.csv`).
     pub format: Option<Format>,
+    /// A mapping, which decides instead of a format.
+    pub mapping: Option<Arc<Mapping>>,
     /// What the source does not say.
     pub assumed: Assumed,
 }
@@ -98,6 +101,16 @@ impl EventStream {
     /// [`ReadError`] if the first bytes cannot be read.
     pub fn new(read: impl Read + Send + 'static, name: &str, options: &Options) -> Result<Self, ReadError> {
         let (packing, mut input) = unpack(read).map_err(|cause| ReadError::Open { name: name.to_owned(), cause })?;
+        let foreign =
+            |records, convert| Source::Foreign(Box::new(Foreign::new(records, convert, name, options.assumed.clone())));
+        if let Some(mapping) = &options.mapping {
+            let records = match mapping.table_delimiter() {
+                Some(delimiter) => Records::Table(ObjectRows::new(input, name, delimiter)?),
+                None => Records::Json(RecordReader::new(input, packing, name, &mapping.lists())),
+            };
+            let source = foreign(records, Box::new(Mapping::clone(mapping)));
+            return Ok(Self { name: name.to_owned(), format: None, source, ended: false });
+        }
         let format = match options.format {
             Some(format) => format,
             None if is_named_csv(name) => Format::Csv,
@@ -108,20 +121,19 @@ impl EventStream {
                 format
             }
         };
-        let foreign = |input, lists, convert| {
-            let records = Records::Json(RecordReader::new(input, packing, name, lists));
-            Source::Foreign(Box::new(Foreign::new(records, convert, name, options.assumed.clone())))
+        let json = |input, lists: &[&str], convert| {
+            foreign(Records::Json(RecordReader::new(input, packing, name, lists)), convert)
         };
         let source = match format {
             Format::Native | Format::Cloudevents => {
                 Source::Lines(LineReader::unpacked(packing, input, name), options.format)
             }
             Format::Csv => Source::Table(CsvReader::unpacked(input, name)?),
-            Format::Trajectory => foreign(input, &[], Box::<Trajectory>::default()),
-            Format::Otlp => foreign(input, Otlp::LISTS, Box::<Otlp>::default()),
-            Format::Cloudtrail => foreign(input, CloudTrail::LISTS, Box::new(CloudTrail)),
-            Format::Mcp => foreign(input, &[], Box::<Mcp>::default()),
-            Format::Ocsf => foreign(input, &[], Box::new(Ocsf)),
+            Format::Trajectory => json(input, &[], Box::<Trajectory>::default()),
+            Format::Otlp => json(input, Otlp::LISTS, Box::<Otlp>::default()),
+            Format::Cloudtrail => json(input, CloudTrail::LISTS, Box::new(CloudTrail)),
+            Format::Mcp => json(input, &[], Box::<Mcp>::default()),
+            Format::Ocsf => json(input, &[], Box::new(Ocsf)),
         };
         Ok(Self { name: name.to_owned(), format: Some(format), source, ended: false })
     }

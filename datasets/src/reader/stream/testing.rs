@@ -7,7 +7,7 @@ use models::event::Event;
 use super::*;
 
 pub(in crate::reader) fn read(format: Format, text: &str, assumed: Assumed) -> Vec<Result<Converted, Malformed>> {
-    let options = Options { format: Some(format), assumed };
+    let options = Options { format: Some(format), assumed, ..Options::default() };
     let stream = EventStream::new(Cursor::new(text.to_owned()), "file.json", &options).unwrap();
     stream.map(Result::unwrap).collect()
 }
