@@ -7,8 +7,8 @@ use models::event::{MAX_EVENT_BYTES, Rejection, RejectionCode, Timestamp};
 use serde_json::Value;
 
 use super::Malformed;
+use super::any::Converted;
 use super::draft::Draft;
-use super::stream::Converted;
 
 /// A format's own part: from records to events.
 pub(super) trait Convert: Send {
@@ -22,7 +22,7 @@ pub(super) trait Convert: Send {
 /// Where a record was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
-    /// The file's name without folder and endings.
+    /// The file's name without its endings.
     pub(super) stem: &'a str,
     pub(super) line: u64,
     /// Counts lists, and what stands outside of any.

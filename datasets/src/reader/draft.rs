@@ -59,6 +59,11 @@ impl Draft {
         }
     }
 
+    /// A field of the event itself that is a text, if it is set.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
     pub(super) fn has(&self, field: &str) -> bool {
         self.origins.iter().any(|origin| origin.field == field)
     }

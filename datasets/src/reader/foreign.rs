@@ -2,6 +2,7 @@
 
 use models::event::{Rejection, RejectionCode, Timestamp};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::convert::{Convert, Out, Place, Raw};
 use super::csv::{ObjectRow, ObjectRows};
@@ -10,6 +11,8 @@ use super::{Assumed, Converted, Malformed, ReadError};
 
 /// Deepest nesting of a foreign record. Native events are checked by their own limit.
 const MAX_DEPTH: usize = 100;
+/// Longest name of a file that ids and sessions begin with.
+const MAX_STEM_BYTES: usize = 96;
 
 /// A file of JSON records of a foreign format.
 pub(super) struct Foreign {
@@ -28,7 +31,7 @@ pub(super) enum Records {
 
 impl Foreign {
     pub(super) fn new(records: Records, convert: Box<dyn Convert>, name: &str, assumed: Assumed) -> Self {
-        Self { records, convert, stem: stem(name).to_owned(), out: Out::new(assumed), ended: false }
+        Self { records, convert, stem: stem(name), out: Out::new(assumed), ended: false }
     }
 
     pub(super) fn ignored(&self) -> u64 {
@@ -115,8 +118,35 @@ fn parse(record: &Record<'_>) -> Result<Value, Rejection> {
     }
 }
 
-/// The name of a file without its folder and endings.
-fn stem(name: &str) -> &str {
-    let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    file.split('.').find(|part| !part.is_empty()).unwrap_or("file")
+/// What is named after the file: its path without the endings, where that is too long a digest of it.
+fn stem(name: &str) -> String {
+    let file = name.rfind(['/', '\\']).map_or(0, |slash| slash + 1);
+    let dot =
+        name.get(file..).and_then(|file_name| file_name.match_indices('.').map(|(dot, _)| dot).find(|dot| *dot > 0));
+    let stem = dot.and_then(|dot| name.get(..file + dot)).unwrap_or(name);
+    if stem.len() <= MAX_STEM_BYTES {
+        return stem.to_owned();
+    }
+    let mut digest = format!("{:x}", Sha256::digest(stem.as_bytes()));
+    digest.truncate(32);
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_in_two_folders_have_two_stems() {
+        for (name, expected) in [
+            ("a.json.gz", "a"),
+            ("runs/1/a.json", "runs/1/a"),
+            ("./.a.json", "./.a"),
+            ("standard input", "standard input"),
+        ] {
+            assert_eq!(stem(name), expected);
+        }
+        let long = |end: &str| stem(&format!("{}{end}", "x".repeat(200)));
+        assert!(long("1").len() == 32 && long("1") != long("2"));
+    }
 }

@@ -1,6 +1,7 @@
 //! The formats that are read, and how one is told from another.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// What a file holds. The names are those of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,20 @@ impl Format {
         }
     }
 
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Format::Native => "one native event a line",
+            Format::Cloudevents => "one structured CloudEvents event a line",
+            Format::Csv => "a table whose columns are named like the fields",
+            Format::Trajectory => "conversations of agents: messages with tool calls and results",
+            Format::Otlp => "OpenTelemetry GenAI and MCP spans in OTLP JSON",
+            Format::Cloudtrail => "AWS CloudTrail",
+            Format::Mcp => "JSON-RPC messages of the Model Context Protocol",
+            Format::Ocsf => "OCSF API Activity (class 6003)",
+        }
+    }
+
     /// The format that the first bytes of a file look like: the names of members of its first object decide, never
     /// what they hold. [`Format::Native`] where nothing fits, so that each line gets its own reason.
     pub fn detect(head: &[u8]) -> Self {
@@ -78,6 +93,20 @@ impl Format {
         } else {
             Format::Native
         }
+    }
+}
+
+/// There is no such format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no format `{}`; choose from {}", .0.escape_debug(), Format::ALL.map(Format::name).join(", "))]
+pub struct FormatError(String);
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(name: &str) -> Result<Self, FormatError> {
+        let found = Format::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| FormatError(name.to_owned()))
     }
 }
 
@@ -158,6 +187,14 @@ mod tests {
         ] {
             assert_eq!(Format::detect(head.as_bytes()), format, "{head}");
         }
+    }
+
+    #[test]
+    fn every_format_is_found_by_its_name() {
+        for format in Format::ALL {
+            assert_eq!(format.name().parse(), Ok(format));
+        }
+        assert!("xml".parse::<Format>().unwrap_err().to_string().contains("cloudtrail"));
     }
 
     #[test]

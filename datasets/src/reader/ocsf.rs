@@ -128,7 +128,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::reader::stream::testing::{events, read};
+    use crate::reader::any::testing::{events, read};
     use crate::reader::{Assumed, Format};
 
     fn record(changes: &Value) -> Value {

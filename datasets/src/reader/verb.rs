@@ -1,4 +1,6 @@
 //! What kind of act a tool is, by the verb in its name; and whether an error says that it was refused.
+//!
+//! A verb that may be either way (`export`) is left out: what is no read is watched more closely.
 
 use models::event::{Action, ActionOutcome};
 
@@ -196,6 +198,7 @@ mod tests {
             ("transfer_money", Some(Action::Execute)),
             ("grantRole", Some(Action::Admin)),
             ("Bash", Some(Action::Execute)),
+            ("db.export", None),
             ("settings", None),
             ("", None),
         ] {

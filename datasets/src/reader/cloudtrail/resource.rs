@@ -67,8 +67,11 @@ fn named(service: &str, parameter: &str, value: &Value) -> Option<String> {
     }
     let singular = parameter.strip_suffix('s').unwrap_or(parameter);
     let is_one = |ending: &str| singular.ends_with(ending) || singular.eq_ignore_ascii_case(ending);
-    // A client's own token is new in every call and names nothing.
-    let names_nothing = singular.contains("oken") || singular.contains("lientRequest") || singular.contains("equestId");
+    // A client's own token and a session's name are new in every call and name nothing that lasts.
+    let names_nothing = singular.contains("oken")
+        || singular.ends_with("SessionName")
+        || singular.contains("lientRequest")
+        || singular.contains("equestId");
     let names = ["Name", "Id", "ID", "Arn", "Identifier", "Url"].iter().any(|ending| is_one(ending));
     (names && !names_nothing).then(|| format!("aws:{service}:{parameter}/{value}"))
 }

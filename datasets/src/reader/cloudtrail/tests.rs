@@ -3,7 +3,7 @@
 use models::event::{Action, ActionOutcome, Event};
 use serde_json::{Value, json};
 
-use crate::reader::stream::testing::{events, read, rejections};
+use crate::reader::any::testing::{events, read, rejections};
 use crate::reader::{Assumed, Format};
 
 /// A call of a role.
@@ -111,7 +111,7 @@ fn without_resources_the_request_parameters_name_the_targets() {
         ),
         (
             "sts.amazonaws.com",
-            json!({"roleArn": "arn:aws:iam::1:role/r", "policy": "{}"}),
+            json!({"roleArn": "arn:aws:iam::1:role/r", "policy": "{}", "roleSessionName": "x"}),
             vec!["arn:aws:iam::1:role/r"],
         ),
         ("iam.amazonaws.com", Value::Null, vec![]),

@@ -41,7 +41,7 @@ enum Paths {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Derive {
-    /// The action, by the verb in the name of the tool.
+    /// The action, by the verb in a name; without `from`, that of the tool.
     Verb,
     /// The outcome, by what an error says; none means success.
     Error,
@@ -128,7 +128,8 @@ impl Rule {
                 return Ok(());
             }
             How::Verb(paths) => {
-                let tool = first(row, paths).and_then(|(value, _)| plain(value));
+                let named = first(row, paths).and_then(|(value, _)| plain(value));
+                let tool = named.or_else(|| draft.text("tool").map(str::to_owned));
                 if let Some(action) = tool.and_then(|tool| verb::action(&tool)) {
                     draft.set(field, action.as_str(), "verb of the tool's name");
                 }
@@ -238,11 +239,11 @@ fn how(column: &'static Column, spec: &Spec) -> Result<How, String> {
         (Some(_), Some(_)) => Err("has `value` and `derive`; keep one of them".to_owned()),
         (Some(_), None) if !paths.is_empty() => Err("has `value` and `from`; keep one of them".to_owned()),
         (Some(value), None) => constant(column, value),
+        (None, Some(Derive::Verb)) => fits(&["action"], "verb").map(|()| How::Verb(paths)),
         (None, None) if paths.is_empty() => Err("needs `from`, `value` or `derive`".to_owned()),
         (None, None) if TIMES.contains(&column.name) => Ok(How::Time(paths, times(spec.format.as_deref())?)),
         (None, None) => Ok(How::Copy(paths)),
         (None, Some(_)) if paths.is_empty() => Err("`derive` needs `from`: what to derive it from".to_owned()),
-        (None, Some(Derive::Verb)) => fits(&["action"], "verb").map(|()| How::Verb(paths)),
         (None, Some(Derive::Error)) => fits(&["outcome"], "error").map(|()| How::Error(paths)),
         (None, Some(Derive::Arguments)) => fits(&["target"], "arguments").map(|()| How::Arguments(paths)),
         (None, Some(Derive::Size)) => fits(&["bytes_in", "bytes_out"], "size").map(|()| How::Size(paths)),

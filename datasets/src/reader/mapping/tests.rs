@@ -6,11 +6,11 @@ use std::sync::Arc;
 use models::event::{Action, ActionOutcome, Event};
 
 use super::*;
-use crate::reader::{Converted, EventStream, Malformed, Options};
+use crate::reader::{AnyReader, Converted, Malformed, Options};
 
 fn read(mapping: &str, text: &str) -> Vec<Result<Converted, Malformed>> {
     let options = Options { mapping: Some(Arc::new(mapping.parse().unwrap())), ..Options::default() };
-    EventStream::new(Cursor::new(text.to_owned()), "log.txt", &options).unwrap().map(Result::unwrap).collect()
+    AnyReader::new(Cursor::new(text.to_owned()), "log.txt", &options).unwrap().map(Result::unwrap).collect()
 }
 
 fn only(mapping: &str, text: &str) -> Event {
@@ -57,11 +57,14 @@ fn arguments_name_targets_and_times_may_have_any_pattern() {
         time = { from = "at", format = "%d/%m/%Y %H:%M:%S" }
         identity = "who"
         tool = "op"
+        action = { derive = "verb" }
         target = { derive = "arguments", from = "args" }
         outcome = { from = "code", words = { 0 = "success" }, default = "error" }
     "#;
-    let event = only(mapping, r#"{"at":"04/05/2026 10:00:00","who":"bot","op":"x","args":{"path":"/a"},"code":3}"#);
+    let event =
+        only(mapping, r#"{"at":"04/05/2026 10:00:00","who":"bot","op":"read_x","args":{"path":"/a"},"code":3}"#);
     assert_eq!((event.time.to_string().as_str(), &*event.targets[0]), ("2026-05-04T10:00:00Z", "file:/a"));
+    assert_eq!(event.action, Some(Action::Read));
     assert_eq!((event.outcome, &*event.id), (ActionOutcome::Error, "log:1"));
     let offset = mapping.replace("%H:%M:%S\"", "%H:%M:%S %z\"");
     let event = only(&offset, r#"{"at":"04/05/2026 12:00:00 +0200","who":"bot","op":"x"}"#);

@@ -3,7 +3,7 @@
 use models::event::{Action, ActionOutcome, Event};
 use serde_json::{Value, json};
 
-use crate::reader::stream::testing::{events, read, rejections};
+use crate::reader::any::testing::{events, read, rejections};
 use crate::reader::{Assumed, Format};
 
 fn lines(messages: &[Value]) -> String {

@@ -3,7 +3,7 @@
 use models::event::{Action, ActionOutcome, Event};
 use serde_json::{Value, json};
 
-use crate::reader::stream::testing::{events, read, rejections};
+use crate::reader::any::testing::{events, read, rejections};
 use crate::reader::{Assumed, Format};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -3,7 +3,7 @@
 use models::event::{Action, ActionOutcome, Event, TargetOrigin};
 use serde_json::json;
 
-use crate::reader::stream::testing::{events, read, rejections};
+use crate::reader::any::testing::{events, read, rejections};
 use crate::reader::{Assumed, Format};
 
 fn all(text: &str) -> Vec<Event> {

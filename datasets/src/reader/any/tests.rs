@@ -11,8 +11,8 @@ use super::*;
 use crate::reader::{MAX_RECORD_BYTES, Packing};
 use crate::writer::PackedWriter;
 
-fn opened(bytes: Vec<u8>, name: &str) -> EventStream {
-    EventStream::new(Cursor::new(bytes), name, &Options::default()).unwrap()
+fn opened(bytes: Vec<u8>, name: &str) -> AnyReader {
+    AnyReader::new(Cursor::new(bytes), name, &Options::default()).unwrap()
 }
 
 /// One file of every format with one event in it.
@@ -61,13 +61,13 @@ fn every_format_is_found_out_by_itself_however_it_is_packed() {
         for packing in [Packing::Plain, Packing::Gzip, Packing::Zstd] {
             let mut writer = PackedWriter::new(Vec::new(), packing).unwrap();
             writer.write_all(text.as_bytes()).unwrap();
-            let mut stream = opened(writer.finish().unwrap(), "file");
-            assert_eq!(stream.format(), Some(format), "{packing}");
-            let converted = stream.next().unwrap().unwrap().unwrap();
+            let mut reader = opened(writer.finish().unwrap(), "file");
+            assert_eq!(reader.format(), Some(format), "{packing}");
+            let converted = reader.next().unwrap().unwrap().unwrap();
             assert_eq!(converted.decoded.event.time.to_string(), "2026-05-04T10:00:00Z", "{format:?}");
             let is_foreign = !matches!(format, Format::Native | Format::Cloudevents | Format::Csv);
             assert_eq!(!converted.origins.is_empty(), is_foreign);
-            assert!(stream.next().is_none());
+            assert!(reader.next().is_none());
         }
     }
 }
@@ -79,9 +79,9 @@ fn a_file_cut_while_packed_gives_its_good_records_and_then_an_error() {
     writer.write_all(records.join("\n").as_bytes()).unwrap();
     let packed = writer.finish().unwrap();
     let mut good = 0;
-    let mut stream = opened(packed[..packed.len() - 400].to_vec(), "file");
+    let mut reader = opened(packed[..packed.len() - 400].to_vec(), "file");
     let error = loop {
-        match stream.next().expect("an error before the end") {
+        match reader.next().expect("an error before the end") {
             Ok(entry) => good += u64::from(entry.is_ok()),
             Err(error) => break error,
         }
@@ -109,8 +109,8 @@ fn deep_large_and_broken_records_are_kept_aside_and_the_next_is_read() {
 #[test]
 fn bytes_that_are_no_text_are_named() {
     let options = Options { format: Some(Format::Ocsf), ..Options::default() };
-    let mut stream = EventStream::new(&b"{\"a\":\"\xff\"}"[..], "file", &options).unwrap();
-    assert_eq!(stream.next().unwrap().unwrap().unwrap_err().rejection.code, RejectionCode::NotUtf8);
+    let mut reader = AnyReader::new(&b"{\"a\":\"\xff\"}"[..], "file", &options).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap().unwrap_err().rejection.code, RejectionCode::NotUtf8);
 }
 
 proptest! {

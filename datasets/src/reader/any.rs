@@ -49,19 +49,19 @@ pub struct Converted {
 /// between records, which `docs/formats.md` states for each.
 ///
 /// ```
-/// use datasets::reader::{EventStream, Format, Options};
+/// use datasets::reader::{AnyReader, Format, Options};
 ///
 /// let file = br#"{"session_id":"s","agent":"bot","created":1777888999,"messages":[
 ///     {"role":"assistant","tool_calls":[{"id":"c","function":{"name":"read_file","arguments":"{\"path\":\"/a\"}"}}]},
 ///     {"role":"tool","tool_call_id":"c","content":"hello"}]}"#;
-/// let mut stream = EventStream::new(&file[..], "example.json", &Options::default())?;
-/// assert_eq!(stream.format(), Some(Format::Trajectory));
-/// let converted = stream.next().expect("one call")?.expect("an event");
+/// let mut reader = AnyReader::new(&file[..], "example.json", &Options::default())?;
+/// assert_eq!(reader.format(), Some(Format::Trajectory));
+/// let converted = reader.next().expect("one call")?.expect("an event");
 /// assert_eq!((&*converted.decoded.event.tool, converted.line), ("read_file", 1));
-/// assert!(stream.next().is_none());
+/// assert!(reader.next().is_none());
 /// # Ok::<(), datasets::reader::ReadError>(())
 /// ```
-pub struct EventStream {
+pub struct AnyReader {
     name: String,
     format: Option<Format>,
     source: Source,
@@ -75,13 +75,13 @@ enum Source {
     Foreign(Box<Foreign>),
 }
 
-impl std::fmt::Debug for EventStream {
+impl std::fmt::Debug for AnyReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventStream").field("name", &self.name).field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("AnyReader").field("name", &self.name).field("format", &self.format).finish_non_exhaustive()
     }
 }
 
-impl EventStream {
+impl AnyReader {
     /// Opens a file.
     ///
     /// # Errors
@@ -94,8 +94,8 @@ impl EventStream {
         }
     }
 
-    /// Reads from anything, such as standard input; `name` is what error messages call it, and its part before the
-    /// first dot is what events are named after where the source gives them no ids.
+    /// Reads from anything, such as standard input; `name` is what error messages call it, and, without its endings,
+    /// what sessions and events are named after where the source does not name them.
     ///
     /// # Errors
     /// [`ReadError`] if the first bytes cannot be read.
@@ -177,7 +177,7 @@ impl EventStream {
     }
 }
 
-impl Iterator for EventStream {
+impl Iterator for AnyReader {
     type Item = Result<Result<Converted, Malformed>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -8,8 +8,8 @@ use super::*;
 
 pub(in crate::reader) fn read(format: Format, text: &str, assumed: Assumed) -> Vec<Result<Converted, Malformed>> {
     let options = Options { format: Some(format), assumed, ..Options::default() };
-    let stream = EventStream::new(Cursor::new(text.to_owned()), "file.json", &options).unwrap();
-    stream.map(Result::unwrap).collect()
+    let reader = AnyReader::new(Cursor::new(text.to_owned()), "file.json", &options).unwrap();
+    reader.map(Result::unwrap).collect()
 }
 
 /// The events of a file that holds nothing else.
