@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use models::config::Span;
+
+use crate::diff::Condition;
 use crate::table::Format;
 
 /// Replays history through the driftwatch engine.
@@ -21,6 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Learn one history, score another, and write what would have happened.
     Run(RunArgs),
+    /// Compare two results, or a replay with the alerts of a running service.
+    Diff(DiffArgs),
     /// Measure the engine on recorded agent traces and public benchmarks, with floors and published figures beside it.
     Quality(QualityArgs),
     /// Measure the engine on a generated population: false alarms against the budget, and attacks.
@@ -63,9 +68,20 @@ pub struct RunArgs {
     /// Ground truth by session, for quality figures.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub labels: Vec<PathBuf>,
+    /// Verdicts of analysts, told to the engine at their time: NDJSON with `time`, `verdict` (`true`,
+    /// `benign_expected` or `false`) and `alert`, or `identity` and `session`.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub verdicts: Vec<PathBuf>,
+    /// How much later than its time a verdict is told; without --verdicts, every alert is settled by --labels so long after
+    /// it was opened (such as 2d).
+    #[arg(long, value_name = "SPAN")]
+    pub label_delay: Option<Span>,
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,
+    /// Seed of the intervals and the random score.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
     /// Configuration whose `[engine]` table is used [default: the built-in settings].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -81,10 +97,52 @@ pub struct RunArgs {
     /// Write into --out even if it holds something else.
     #[arg(long)]
     pub force: bool,
-    /// Exit with status 1 if there is one.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub fail_on: Option<FailOn>,
+    /// Exit with status 1 if there is one of these.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+    /// Write what --fail-on asked as `JUnit` XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Print summary.json to standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const DIFF_HELP: &str = "\
+A side is a result folder of `run`, or a file with alerts as `GET /v1/alerts` answers them (pages, or one alert a line).
+Coverage comes first: which events and sessions are on both sides, and whether both read the same files. Then alerts and
+revocations gained, lost, earlier and later, by identity, each with its reason.
+
+--fail-on takes WHAT, WHAT=COUNT or WHAT=PERCENT% (of the first side's alerts, or revocations): gained, lost, earlier, later,
+revocation-gained, revocation-lost, any, inputs.
+
+Examples:
+  driftwatch-replay diff may may-with-lower-budget
+  driftwatch-replay diff main pull-request --fail-on lost=2%,revocation-gained --junit diff.xml
+  driftwatch-replay diff replayed live-alerts.ndjson --html diff.html
+
+Exit status: 0 done, 1 found what --fail-on names, 2 could not run.";
+
+/// Flags of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_HELP)]
+pub struct DiffArgs {
+    /// What is compared with: a result folder, or a file of alerts.
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// What is compared.
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Exit with status 1 if there is more of it than allowed.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<Condition>,
+    /// Write the comparison as a page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write what --fail-on asked as `JUnit` XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print the comparison as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,5 +1,8 @@
 //! The commands: flags in, text and an exit status out.
 
+mod diff;
+mod gate;
+
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -7,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use models::config::CheckedConfig;
 
-use crate::args::{Command, FailOn, PopulationArgs, QualityArgs, RunArgs};
+use crate::args::{Command, PopulationArgs, QualityArgs, RunArgs};
 use crate::quality::{Method, Quality};
 use crate::summary::Summary;
 use crate::{config, population, run, suite};
@@ -19,6 +22,7 @@ use crate::{config, population, run, suite};
 pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => replay(args),
+        Command::Diff(args) => diff::run(&args),
         Command::Quality(args) => quality(args),
         Command::Population(args) => population(args),
     }
@@ -30,7 +34,10 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         learn: args.learn,
         events: args.events,
         labels: args.labels,
+        verdicts: args.verdicts,
+        label_delay: args.label_delay.map(|span| span.0),
         freeze: args.freeze,
+        seed: args.seed,
         config,
         out: args.out,
         scores: args.scores,
@@ -38,7 +45,9 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         force: args.force,
         progress: true,
     };
-    let summary = run::run(&options)?;
+    let run::Outcome { summary, alerts } = run::run(&options)?;
+    let cases = gate::of_run(&args.fail_on, &summary, &alerts);
+    gate::write(args.junit.as_deref(), "driftwatch-replay run", &cases)?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &summary)?;
@@ -46,13 +55,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
     } else {
         print(&mut out, &summary, &options)?;
     }
-    let found = match args.fail_on {
-        None => false,
-        Some(FailOn::Alert) => summary.alerts > 0,
-        Some(FailOn::Revoke) => summary.revocations > 0,
-        Some(FailOn::Quarantine) => summary.quarantined + summary.learned.quarantined > 0,
-    };
-    Ok(ExitCode::from(u8::from(found)))
+    Ok(ExitCode::from(u8::from(gate::fails(&cases))))
 }
 
 fn print(out: &mut impl Write, summary: &Summary, options: &run::Options) -> io::Result<()> {

@@ -8,10 +8,11 @@ use models::assessment::Assessment;
 use models::config::CheckedConfig;
 use models::decision::Revocation;
 use models::engine::{Engine, Input, Output, Phase, Trust};
-use models::event::Event;
+use models::event::{Event, Timestamp};
 use serde::Serialize;
 
 use crate::trace::{Item, Rejected, Surveyed, Trace, TraceError};
+use crate::verdict::Settlement;
 
 /// What an input file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,6 +105,11 @@ pub trait Watch {
     /// To stop the replay.
     fn revoked(&mut self, revocation: Revocation) -> Result<(), Self::Error>;
 
+    /// The next verdict that is known at `now`, to be told to the engine before an event of that time.
+    fn verdict(&mut self, _now: Timestamp) -> Option<Settlement> {
+        None
+    }
+
     /// A line was no event.
     ///
     /// # Errors
@@ -155,6 +161,9 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             }
             if role == Role::Events {
                 event.time = event.time.saturating_add(plan.shift);
+            }
+            while let Some(settled) = (role == Role::Events).then(|| watch.verdict(event.time)).flatten() {
+                engine.handle(settled.input(), &mut outputs);
             }
             let input = Input::recorded(&event, Trust::Revoke, phase);
             engine.handle(input, &mut outputs);

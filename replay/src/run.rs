@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use models::config::CheckedConfig;
+use models::alert::Alert;
+use models::config::{CheckedConfig, EngineConfig};
 
 pub use digest::Digest;
 pub use folder::FolderError;
@@ -19,9 +20,10 @@ use crate::drive::{DriveError, Plan, drive};
 use crate::label::{Labels, LabelsError};
 use crate::quality::Collector;
 use crate::report::{Report, ReportError};
-use crate::summary::{BudgetFigures, FORMAT, InputFile, Summary, Timing};
+use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timing};
 use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, survey};
+use crate::verdict::{Verdicts, VerdictsError};
 use folder::{Folder, refused};
 use recorder::Recorder;
 pub(crate) use recorder::Recording;
@@ -35,10 +37,17 @@ pub struct Options {
     pub events: Vec<PathBuf>,
     /// Ground truth by session. May be empty.
     pub labels: Vec<PathBuf>,
+    /// Verdicts of analysts. May be empty.
+    pub verdicts: Vec<PathBuf>,
+    /// How long after its time a verdict is told to the engine. Without verdicts, labels become verdicts on alerts so long
+    /// after those were opened; `None` keeps labels from the engine.
+    pub label_delay: Option<Duration>,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// The engine's settings.
     pub config: CheckedConfig,
+    /// Seed of intervals, random scores and injections.
+    pub seed: u64,
     /// The result folder.
     pub out: PathBuf,
     /// How the rows are written.
@@ -51,6 +60,15 @@ pub struct Options {
     pub progress: bool,
 }
 
+/// What came of a replay, besides its folder.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The numbers.
+    pub summary: Summary,
+    /// The final state of each alert, by opening.
+    pub alerts: Vec<Alert>,
+}
+
 /// Why a replay could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -60,6 +78,9 @@ pub enum RunError {
     /// The labels.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// The verdicts.
+    #[error(transparent)]
+    Verdicts(#[from] VerdictsError),
     /// The result folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -79,21 +100,25 @@ impl From<TraceError> for RunError {
 
 /// Runs a replay and writes its result folder.
 ///
-/// Memory is the engine's, one row group, the alerts, and with labels 64 bytes a scored event.
+/// Memory is the engine's, one row group, the alerts, that of [`crate::tally::Tally`] and, with labels, of [`Collector`];
+/// nothing grows with the number of events.
 ///
 /// # Errors
 /// When an input cannot be read or the result cannot be written. The folder then holds no summary.
-pub fn run(options: &Options) -> Result<Summary, RunError> {
+pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let learn = survey(&expand(&options.learn)?, options.threads)?;
     let events = survey(&expand(&options.events)?, options.threads)?;
     let label_files = expand(&options.labels)?;
     let labels = if label_files.is_empty() { None } else { Some(Labels::read(&label_files)?) };
-    let inputs = inputs(&learn, &events, &label_files)?;
+    let verdict_files = expand(&options.verdicts)?;
+    let verdicts = verdicts(options, &verdict_files, labels.as_ref())?;
+    let inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
-    let collector = labels.map(|labels| Collector::new(labels, true));
+    let collector = labels.map(|labels| Collector::new(labels, true).with_seed(options.seed));
     let lines = learn.iter().chain(&events).map(|file| file.lines).sum();
-    let mut recorder = Recorder::new(&mut folder, options.scores, collector, &inputs, progress(options, lines))?;
+    let mut recorder = Recorder::new(&mut folder, options.scores, collector, &inputs, progress(options, lines))?
+        .with_verdicts(verdicts);
     let plan = Plan {
         config: &options.config,
         learn: &learn,
@@ -113,13 +138,13 @@ pub fn run(options: &Options) -> Result<Summary, RunError> {
     let timing =
         Timing { seconds, events_per_second: handled as f64 / seconds.max(1e-9), threads: options.threads.get() };
     let summary = summarise(options, inputs, &recording, timing);
-    let report = Report::of(&summary, &recording.tally, &recording.alerts).render()?;
+    let report = Report::of(&summary, &recording.alerts).render()?;
     write(&mut folder, folder::REPORT, report.as_bytes())?;
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
     write(&mut folder, folder::SUMMARY, &json)?;
     folder.publish()?;
-    Ok(summary)
+    Ok(Outcome { summary, alerts: recording.alerts })
 }
 
 fn write(folder: &mut Folder, name: &'static str, bytes: &[u8]) -> Result<(), FolderError> {
@@ -127,7 +152,18 @@ fn write(folder: &mut Folder, name: &'static str, bytes: &[u8]) -> Result<(), Fo
     std::fs::write(&path, bytes).map_err(|source| refused(&path, source))
 }
 
-fn inputs(learn: &[Surveyed], events: &[Surveyed], labels: &[PathBuf]) -> Result<Vec<InputFile>, TraceError> {
+fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Result<Option<Verdicts>, VerdictsError> {
+    if !files.is_empty() {
+        return Verdicts::read(files, options.label_delay.unwrap_or_default()).map(Some);
+    }
+    Ok(options.label_delay.zip(labels).map(|(delay, labels)| Verdicts::of_labels(labels.clone(), delay)))
+}
+
+fn inputs(
+    learn: &[Surveyed],
+    events: &[Surveyed],
+    others: [(&'static str, &Vec<PathBuf>); 2],
+) -> Result<Vec<InputFile>, TraceError> {
     let surveyed = |role, file: &Surveyed| InputFile {
         role,
         path: shown(&file.path),
@@ -138,9 +174,9 @@ fn inputs(learn: &[Surveyed], events: &[Surveyed], labels: &[PathBuf]) -> Result
     };
     let mut inputs: Vec<InputFile> = learn.iter().map(|file| surveyed("learn", file)).collect();
     inputs.extend(events.iter().map(|file| surveyed("events", file)));
-    for path in labels {
+    for (role, path) in others.into_iter().flat_map(|(role, paths)| paths.iter().map(move |path| (role, path))) {
         let (bytes, sha256) = digest(path)?;
-        inputs.push(InputFile { role: "labels", path: shown(path), bytes, sha256, lines: None, order: None });
+        inputs.push(InputFile { role, path: shown(path), bytes, sha256, lines: None, order: None });
     }
     Ok(inputs)
 }
@@ -174,6 +210,8 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         version: env!("CARGO_PKG_VERSION"),
         digest: recording.digest.clone(),
         config_version: options.config.version().to_owned(),
+        settings: EngineConfig { fingerprint_key: String::new(), ..options.config.settings().clone() },
+        seed: options.seed,
         frozen: options.freeze,
         notes: crate::report::notes(options.freeze, &inputs, recording),
         inputs,
@@ -196,6 +234,9 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
             revocations,
         },
         quality: recording.quality.clone(),
+        judgement: recording.judgement.clone(),
+        verdicts: recording.verdicts,
+        breakdown: Breakdown::of(tally),
         timing,
     }
 }

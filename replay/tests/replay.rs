@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use replay::quality::Method;
 use replay::run::{Options, RunError, run};
 use replay::suite;
+use replay::summary::Summary;
 use replay::table::Format;
 
 fn event(id: usize, second: i64, identity: &str, session: &str, tool: &str, target: &str) -> String {
@@ -47,7 +48,10 @@ fn options(learn: &Path, events: &Path, out: PathBuf) -> Options {
         learn: vec![learn.to_path_buf()],
         events: vec![events.to_path_buf()],
         labels: Vec::new(),
+        verdicts: Vec::new(),
+        label_delay: None,
         freeze: true,
+        seed: 7,
         config: CheckedConfig::default(),
         out,
         scores: Format::Ndjson,
@@ -55,6 +59,10 @@ fn options(learn: &Path, events: &Path, out: PathBuf) -> Options {
         force: false,
         progress: false,
     }
+}
+
+fn replayed(options: &Options) -> Result<Summary, RunError> {
+    run(options).map(|outcome| outcome.summary)
 }
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
@@ -66,7 +74,7 @@ fn every_event_gives_one_row_in_order_of_time_and_every_file_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let out = folder.path().join("out");
-    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let summary = replayed(&options(&learn, &test, out.clone())).unwrap();
     let rows = lines(&out.join("scores.ndjson"));
     assert_eq!((summary.learned.events, summary.events, rows.len()), (120, 41, 41));
     assert!(rows.is_sorted_by_key(|row| row["time"].as_str().unwrap().to_owned()));
@@ -86,7 +94,7 @@ fn what_was_never_seen_is_the_strangest_event() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let out = folder.path().join("out");
-    run(&options(&learn, &test, out.clone())).unwrap();
+    replayed(&options(&learn, &test, out.clone())).unwrap();
     let rows = lines(&out.join("scores.ndjson"));
     let strangest = rows.iter().max_by(|a, b| a["score"].as_f64().unwrap().total_cmp(&b["score"].as_f64().unwrap()));
     assert_eq!(strangest.unwrap()["id"], "e900");
@@ -99,7 +107,7 @@ fn digest_depends_on_neither_threads_nor_format_and_does_depend_on_the_events() 
     let digest = |threads: usize, scores: Format, test: &Path| {
         let out = folder.path().join(format!("{threads}-{scores:?}"));
         let threads = NonZeroUsize::new(threads).unwrap();
-        run(&Options { threads, scores, force: true, ..options(&learn, test, out) }).unwrap().digest
+        replayed(&Options { threads, scores, force: true, ..options(&learn, test, out) }).unwrap().digest
     };
     let first = digest(1, Format::Parquet, &test);
     for (threads, scores) in [(2, Format::Parquet), (5, Format::Csv), (1, Format::None), (3, Format::Ndjson)] {
@@ -119,7 +127,7 @@ fn malformed_lines_are_counted_and_quarantined_with_file_and_line() {
     let _ = write!(text, "{{\"id\":\"x\"}}\n{{\"id\":\n");
     std::fs::write(&test, text).unwrap();
     let out = folder.path().join("out");
-    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let summary = replayed(&options(&learn, &test, out.clone())).unwrap();
     let bad = lines(&out.join("quarantine.ndjson"));
     assert_eq!((summary.quarantined, summary.events, bad.len()), (2, 41, 2));
     assert_eq!((&bad[0]["line"], &bad[0]["code"]), (&42.into(), &"missing_field".into()));
@@ -139,7 +147,7 @@ fn labels_give_figures_and_floors_in_the_summary() {
     }
     std::fs::write(&labels, text).unwrap();
     let options = Options { labels: vec![labels], ..options(&learn, &test, folder.path().join("out")) };
-    let quality = run(&options).unwrap().quality.unwrap();
+    let quality = replayed(&options).unwrap().quality.unwrap();
     assert_eq!((quality.sessions.positives, quality.sessions.negatives), (1, 10));
     for method in [Method::Score, Method::FirstSeen] {
         let figures = quality.method(method).unwrap();
@@ -147,14 +155,14 @@ fn labels_give_figures_and_floors_in_the_summary() {
         assert_eq!((figures.detection[1].detected, figures.delay[1].median), (1.0, Some(0)));
     }
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
-    assert!(page.contains("Quality against labels") && page.contains("<polyline class=\"ours\""));
+    assert!(page.contains("Right and wrong, by the labels") && page.contains("<polyline class=\"ours\""));
 }
 
 #[test]
 fn a_folder_that_holds_something_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
-    let refused = run(&options(&learn, &test, folder.path().to_path_buf()));
+    let refused = replayed(&options(&learn, &test, folder.path().to_path_buf()));
     assert!(matches!(refused, Err(RunError::Folder(_))), "{refused:?}");
     assert!(!folder.path().join("summary.json").exists());
 }
@@ -185,9 +193,9 @@ proptest! {
             std::fs::write(path, part).unwrap();
         }
         let base = Options { learn: Vec::new(), freeze: false, ..options(&whole, &whole, folder.path().join("one")) };
-        let one = run(&base).unwrap().digest;
+        let one = replayed(&base).unwrap().digest;
         let threads = NonZeroUsize::new(threads).unwrap();
-        let many = run(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
+        let many = replayed(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
         prop_assert_eq!(one, many);
     }
 }

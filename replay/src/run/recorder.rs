@@ -8,17 +8,18 @@ use indicatif::ProgressBar;
 use models::alert::{Alert, AlertId};
 use models::assessment::Assessment;
 use models::decision::Revocation;
-use models::event::{Event, RejectionCode};
+use models::event::{Event, RejectionCode, Timestamp};
 use serde::Serialize;
 
 use super::folder::{ALERTS, FolderError, QUARANTINE, REVOCATIONS, refused};
 use super::{Digest, Folder, RunError, write_line};
 use crate::drive::{Role, Watch};
-use crate::quality::{Collector, Quality};
+use crate::quality::{Collector, Judgement, Quality};
 use crate::summary::{InputFile, Learned};
 use crate::table::{Format, Row, Table};
 use crate::tally::Tally;
 use crate::trace::Rejected;
+use crate::verdict::{Handed, Settlement, Verdicts};
 
 /// The bar is drawn a few times a second; it need not hear of every event.
 const PROGRESS_STEP: u64 = 1024;
@@ -34,6 +35,8 @@ pub(crate) struct Recording {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) revocations: u64,
     pub(crate) quality: Option<Quality>,
+    pub(crate) judgement: Option<Judgement>,
+    pub(crate) verdicts: Option<Handed>,
 }
 
 impl Recording {
@@ -63,6 +66,7 @@ pub(super) struct Recorder {
     learn_files: Vec<String>,
     event_files: Vec<String>,
     collector: Option<Collector>,
+    verdicts: Option<Verdicts>,
     alert_numbers: HashMap<AlertId, usize>,
     digest: Digest,
     recording: Recording,
@@ -94,12 +98,19 @@ impl Recorder {
             learn_files: named("learn"),
             event_files: named("events"),
             collector,
+            verdicts: None,
             alert_numbers: HashMap::new(),
             digest: Digest::default(),
             recording: Recording::default(),
             handled: 0,
             bar,
         })
+    }
+
+    /// Tells the engine these verdicts, each when it is known.
+    pub(super) fn with_verdicts(mut self, verdicts: Option<Verdicts>) -> Self {
+        self.verdicts = verdicts;
+        self
     }
 
     /// Writes what is left and ends every file.
@@ -118,7 +129,9 @@ impl Recorder {
             file.flush().map_err(|source| cannot_write(name, source))?;
         }
         self.recording.digest = self.digest.finish();
-        self.recording.quality = self.collector.map(|collector| collector.figures());
+        self.recording.quality = self.collector.as_ref().map(Collector::figures);
+        self.recording.verdicts = self.verdicts.as_ref().map(Verdicts::handed);
+        self.recording.judgement = self.collector.as_ref().map(Collector::judgement);
         Ok(self.recording)
     }
 
@@ -161,11 +174,20 @@ impl Watch for Recorder {
         if let Some(collector) = &mut self.collector {
             collector.push(event, assessment);
         }
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.assessed(event, assessment);
+        }
         let pushed = self.table.push(&Row::of(event, assessment));
         Ok(pushed.map_err(|source| cannot_write(self.table_name, source))?)
     }
 
     fn alerted(&mut self, alert: Alert) -> Result<(), RunError> {
+        if let Some(collector) = &mut self.collector {
+            collector.alerted(&alert);
+        }
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.alerted(&alert, !self.alert_numbers.contains_key(&alert.id));
+        }
         let known = self.alert_numbers.get(&alert.id).and_then(|number| self.recording.alerts.get_mut(*number));
         if let Some(known) = known {
             *known = alert;
@@ -180,7 +202,14 @@ impl Watch for Recorder {
     fn revoked(&mut self, revocation: Revocation) -> Result<(), RunError> {
         self.recording.revocations += 1;
         self.recording.tally.revocation(&revocation);
+        if let Some(collector) = &mut self.collector {
+            collector.revoked(&revocation);
+        }
         Ok(write_line(&mut self.revoked, &revocation).map_err(|source| cannot_write(REVOCATIONS, source))?)
+    }
+
+    fn verdict(&mut self, now: Timestamp) -> Option<Settlement> {
+        self.verdicts.as_mut()?.due(now)
     }
 
     fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), RunError> {
