@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use models::config::Span;
 
 use crate::diff::Condition;
+use crate::sweep::Axis;
 use crate::table::Format;
 
 /// Replays history through the driftwatch engine.
@@ -26,6 +27,8 @@ pub enum Command {
     Run(RunArgs),
     /// Compare two results, or a replay with the alerts of a running service.
     Diff(DiffArgs),
+    /// Replay with many settings, and say what each would cost.
+    Sweep(SweepArgs),
     /// Measure the engine on recorded agent traces and public benchmarks, with floors and published figures beside it.
     Quality(QualityArgs),
     /// Measure the engine on a generated population: false alarms against the budget, and attacks.
@@ -143,6 +146,71 @@ pub struct DiffArgs {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Print the comparison as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SWEEP_HELP: &str = "\
+Every combination of the values of --set is a point. Points that differ in mode, policy, brake or stale_after only share one
+pass; everything else feeds back into what is learned and gets a pass of its own. With --labels each point has a cost, and one
+is recommended with its reasons. Writes summary.json and report.html.
+
+Examples:
+  driftwatch-replay sweep --learn april.ndjson.gz --events may.ndjson.gz --labels labels.ndjson --out sweep \\
+    --set budget.false_alerts_per_1000_identity_days=1,5,20 --set mode=warn,enforce
+  driftwatch-replay sweep --events may.ndjson.gz --labels labels.ndjson --set mature_sessions=10,20,40 \\
+    --cost-missed 5000 --cost-false-alert 25 --out sweep
+
+Exit status: 0 done, 2 could not run.";
+
+/// Flags of `sweep`.
+#[derive(Debug, Args)]
+#[command(after_help = SWEEP_HELP)]
+pub struct SweepArgs {
+    /// History to learn without alerting: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub learn: Vec<PathBuf>,
+    /// Events to score: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+    /// Ground truth by session; without it nothing can be recommended.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Score without learning.
+    #[arg(long)]
+    pub freeze: bool,
+    /// Configuration that every point starts from [default: the built-in settings].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A setting of `[engine]` and its values; may be repeated.
+    #[arg(
+        long = "set",
+        value_name = "SETTING=VALUES",
+        default_value = "budget.false_alerts_per_1000_identity_days=1,2,5,10,20"
+    )]
+    pub axes: Vec<Axis>,
+    /// What an attack that is not found costs, in any unit.
+    #[arg(long, value_name = "COST", default_value_t = 1_000.0)]
+    pub cost_missed: f64,
+    /// What a wrong alert costs, in the same unit.
+    #[arg(long, value_name = "COST", default_value_t = 10.0)]
+    pub cost_false_alert: f64,
+    /// What a wrong revocation costs, in the same unit.
+    #[arg(long, value_name = "COST", default_value_t = 200.0)]
+    pub cost_false_revocation: f64,
+    /// Seed of the intervals.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Folder for the result; an earlier result in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Passes at a time [default: one per processor].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Write into --out even if it holds something else.
+    #[arg(long)]
+    pub force: bool,
+    /// Print summary.json to standard output.
     #[arg(long)]
     pub json: bool,
 }

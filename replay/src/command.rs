@@ -2,6 +2,7 @@
 
 mod diff;
 mod gate;
+mod sweep;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => replay(args),
         Command::Diff(args) => diff::run(&args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Quality(args) => quality(args),
         Command::Population(args) => population(args),
     }

@@ -7,7 +7,7 @@ use models::alert::Alert;
 use models::assessment::Assessment;
 use models::config::CheckedConfig;
 use models::decision::Revocation;
-use models::engine::{Engine, Input, Output, Phase, Trust};
+use models::engine::{Considered, Engine, Input, Output, Phase, Trust};
 use models::event::{Event, Timestamp};
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ pub enum Role {
 pub struct Plan<'a> {
     /// The settings.
     pub config: &'a CheckedConfig,
+    /// Policies that look on, see [`Engine::consider`].
+    pub policies: &'a [CheckedConfig],
     /// History, learned without alerting.
     pub learn: &'a [Surveyed],
     /// Scored after it.
@@ -105,6 +107,14 @@ pub trait Watch {
     /// To stop the replay.
     fn revoked(&mut self, revocation: Revocation) -> Result<(), Self::Error>;
 
+    /// What the policies that look on made of the newest event, which was assessed before.
+    ///
+    /// # Errors
+    /// To stop the replay.
+    fn considered(&mut self, _event: &Event, _considered: &[Considered]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// The next verdict that is known at `now`, to be told to the engine before an event of that time.
     fn verdict(&mut self, _now: Timestamp) -> Option<Settlement> {
         None
@@ -139,6 +149,7 @@ pub enum DriveError {
 /// When a file cannot be read or `watch` stops the replay.
 pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
     let mut engine = Engine::new(plan.config.clone());
+    engine.consider(plan.policies.to_vec());
     let mut outputs = Vec::new();
     for role in [Role::Learn, Role::Events] {
         let (files, phase) = match role {
@@ -170,6 +181,9 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
             let assessed = deliver(role, &event, &mut outputs, watch)?;
             if assessed != 1 {
                 return Err(DriveError::Assessed { id: event.id.into(), assessed }.into());
+            }
+            if role == Role::Events && !plan.policies.is_empty() {
+                watch.considered(&event, engine.considered())?;
             }
         }
         if role == Role::Learn {

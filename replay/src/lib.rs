@@ -20,6 +20,7 @@ pub mod report;
 pub mod run;
 pub mod suite;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 pub mod tally;
 pub mod trace;

@@ -1,7 +1,7 @@
 //! One replay: learn, score, and write the result folder.
 
 mod digest;
-mod folder;
+pub(crate) mod folder;
 mod recorder;
 
 use std::io::Write;
@@ -24,7 +24,7 @@ use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timin
 use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, survey};
 use crate::verdict::{Verdicts, VerdictsError};
-use folder::{Folder, refused};
+use folder::Folder;
 use recorder::Recorder;
 pub(crate) use recorder::Recording;
 
@@ -121,6 +121,7 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
         .with_verdicts(verdicts);
     let plan = Plan {
         config: &options.config,
+        policies: &[],
         learn: &learn,
         events: &events,
         freeze: options.freeze,
@@ -139,17 +140,12 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
         Timing { seconds, events_per_second: handled as f64 / seconds.max(1e-9), threads: options.threads.get() };
     let summary = summarise(options, inputs, &recording, timing);
     let report = Report::of(&summary, &recording.alerts).render()?;
-    write(&mut folder, folder::REPORT, report.as_bytes())?;
+    folder.write(folder::REPORT, report.as_bytes())?;
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
-    write(&mut folder, folder::SUMMARY, &json)?;
+    folder.write(folder::SUMMARY, &json)?;
     folder.publish()?;
     Ok(Outcome { summary, alerts: recording.alerts })
-}
-
-fn write(folder: &mut Folder, name: &'static str, bytes: &[u8]) -> Result<(), FolderError> {
-    let path = folder.partial(name);
-    std::fs::write(&path, bytes).map_err(|source| refused(&path, source))
 }
 
 fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Result<Option<Verdicts>, VerdictsError> {
@@ -159,7 +155,7 @@ fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Re
     Ok(options.label_delay.zip(labels).map(|(delay, labels)| Verdicts::of_labels(labels.clone(), delay)))
 }
 
-fn inputs(
+pub(crate) fn inputs(
     learn: &[Surveyed],
     events: &[Surveyed],
     others: [(&'static str, &Vec<PathBuf>); 2],

@@ -1,6 +1,7 @@
 //! Gathers, event by event, what the figures are computed from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datasets::reader::labels::Label;
 use models::alert::Alert;
@@ -124,7 +125,7 @@ pub struct Collector {
 
 impl Collector {
     /// A collector that has seen nothing. Without `with_gaps` the z-scores ignore the time between events.
-    pub fn new(labels: Labels, with_gaps: bool) -> Self {
+    pub fn new(labels: impl Into<Arc<Labels>>, with_gaps: bool) -> Self {
         let floors = Floors {
             first_seen: FirstSeen::default(),
             z_score: ZScore::new(with_gaps),
@@ -135,9 +136,9 @@ impl Collector {
     }
 
     /// A collector that takes in alarms only: for many settings side by side, where no score is compared.
-    pub fn of_alarms(labels: Labels) -> Self {
+    pub fn of_alarms(labels: impl Into<Arc<Labels>>) -> Self {
         Self {
-            truth: Truth { labels, unlabelled: Unlabelled::Unknown },
+            truth: Truth { labels: labels.into(), unlabelled: Unlabelled::Unknown },
             tracks: BTreeMap::new(),
             floors: None,
             alarms: Alarms::default(),
@@ -175,7 +176,7 @@ impl Collector {
             begun.attack = label.attack.as_deref().map(Into::into);
             self.tracks.insert(label.session.clone(), begun);
         }
-        self.truth.labels.insert(label);
+        Arc::make_mut(&mut self.truth.labels).insert(label);
     }
 
     /// Takes in an event of the history.

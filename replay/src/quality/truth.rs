@@ -1,6 +1,7 @@
 //! What is known of a session: its label, or what sessions without one are taken for.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use datasets::reader::labels::Label;
 use models::event::Event;
@@ -20,7 +21,8 @@ pub enum Unlabelled {
 /// The ground truth of a replay.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Truth {
-    pub(super) labels: Labels,
+    /// Shared by collectors that judge the same events side by side.
+    pub(super) labels: Arc<Labels>,
     pub(super) unlabelled: Unlabelled,
 }
 

@@ -150,7 +150,7 @@ fn always_alert_finds_everything_at_once_and_flags_everybody() {
 
 #[test]
 fn an_alarm_before_the_attack_finds_nothing_and_is_wrong() {
-    let mut collector = Collector::new([attacked("s", "a", &["a-s-2"])].into_iter().collect(), true);
+    let mut collector = Collector::new([attacked("s", "a", &["a-s-2"])].into_iter().collect::<Labels>(), true);
     let event = event("a", "s", 0);
     collector.push(&event, &assessment("s", 9.0, true));
     collector.alerted(&alert(&event, "alt-1"));
