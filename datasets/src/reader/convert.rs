@@ -1,4 +1,7 @@
 //! What every reader of a foreign format is: a thing that is shown one record after the other and says what happened.
+//!
+//! A new format is a file beside this one that implements [`Convert`], a variant of [`super::Format`] with the members it is
+//! told by, and a section of `docs/formats.md`.
 
 use std::collections::VecDeque;
 use std::time::Duration;

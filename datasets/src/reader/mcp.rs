@@ -9,7 +9,7 @@ use std::time::Duration;
 use models::event::{Action, ActionOutcome};
 use serde_json::Value;
 
-use super::call::{joined_id, set_action, set_arguments, set_outcome, set_tool};
+use super::call::{joined_id, set_action, set_arguments, set_outcome, set_tool, set_trace};
 use super::convert::{Convert, KeptRaw, Out, Place};
 use super::draft::Draft;
 use super::time::first_time;
@@ -196,7 +196,7 @@ impl Mcp {
         if !draft.has("server") {
             draft.set("server", known.and_then(|known| known.server.clone()), "name in serverInfo");
         }
-        draft.set("trace", text(params, "_meta.traceparent"), "params._meta.traceparent");
+        set_trace(&mut draft, text(params, "_meta.traceparent").unwrap_or_default(), "params._meta.traceparent");
         let method = text(message, "method").unwrap_or_default();
         if method == "tools/call" {
             set_tool(&mut draft, text(params, "name").unwrap_or_default(), "params.name");

@@ -127,3 +127,14 @@ fn odd_messages_are_ignored_or_rejected() {
     let found = rejections(Format::Mcp, &file, Assumed::default());
     assert_eq!((found.len(), found[0].rejection.field), (1, Some("tool")));
 }
+
+#[test]
+fn a_request_waits_for_its_response_only_so_long() {
+    let answered = |requests: u32| {
+        let file: Vec<Value> =
+            (1..=requests).map(call).chain([answer(1, &json!({}))]).map(|m| enveloped(1, &m)).collect();
+        all(&lines(&file)).iter().filter(|event| event.bytes_out.is_some()).count()
+    };
+    let most = u32::try_from(super::MAX_WAITING).unwrap();
+    assert_eq!([answered(most), answered(most + 1)], [1, 0]);
+}

@@ -151,3 +151,18 @@ fn odd_shapes_are_ignored_or_rejected_and_never_stop_the_file() {
     let file = odd.map(|line| line.to_string()).join("\n");
     assert!(read(Format::Trajectory, &format!("{file}\n"), Assumed::default()).is_empty());
 }
+
+#[test]
+fn the_conversation_that_is_silent_for_longest_is_closed_for_another() {
+    let message = |session: usize, message: serde_json::Value| {
+        json!({"session_id": format!("s{session}"), "agent": "bot", "ts": 1_777_888_800, "message": message})
+            .to_string()
+    };
+    let call = json!({"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "search"}}]});
+    let answered = |sessions: usize| {
+        let mut lines: Vec<String> = (0..sessions).map(|n| message(n, call.clone())).collect();
+        lines.push(message(0, json!({"role": "tool", "tool_call_id": "c", "content": "found"})));
+        all(&lines.join("\n")).iter().filter(|event| event.bytes_out.is_some()).count()
+    };
+    assert_eq!([answered(super::MAX_OPEN), answered(super::MAX_OPEN + 1)], [1, 0]);
+}
