@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use models::event::{Action, ActionOutcome};
+use models::event::{Action, ActionOutcome, MAX_NAME_BYTES, Rejection, RejectionCode};
 use serde_json::Value;
 
 use super::call::{joined_id, set_action, set_arguments, set_outcome, set_tool, set_trace};
@@ -139,6 +139,12 @@ impl Mcp {
             return;
         };
         let key = (connection, id);
+        if key.0.len() > MAX_NAME_BYTES || key.1.len() > MAX_NAME_BYTES {
+            let detail =
+                format!("session or id of the request have more than {MAX_NAME_BYTES} bytes; they cannot be paired");
+            out.reject(place.line, place.raw, Rejection::new(RejectionCode::TextTooLong, detail));
+            return;
+        }
         match text(message, "method") {
             Some(method) => {
                 let initialize = method == "initialize";
@@ -220,7 +226,8 @@ impl Mcp {
             return;
         };
         if initialize {
-            let server = text(message, "result.serverInfo.name").map(str::to_owned);
+            let name = text(message, "result.serverInfo.name").filter(|name| name.len() <= MAX_NAME_BYTES);
+            let server = name.map(str::to_owned);
             self.connection(&key.0).server = server;
             out.ignored += 1;
             return;
@@ -251,7 +258,8 @@ impl Mcp {
     }
 
     fn note_client(&mut self, connection: &str, info: Option<&Value>) {
-        let owned = |member| info.and_then(|info| text(info, member)).map(str::to_owned);
+        let short = |text: &&str| text.len() <= MAX_NAME_BYTES;
+        let owned = |member| info.and_then(|info| text(info, member)).filter(short).map(str::to_owned);
         let (client, version) = (owned("name"), owned("version"));
         let connection = self.connection(connection);
         (connection.client, connection.version) = (client, version);

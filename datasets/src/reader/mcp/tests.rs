@@ -120,12 +120,14 @@ fn odd_messages_are_ignored_or_rejected() {
     let file = lines(&[
         enveloped(1, &nameless),
         json!({"jsonrpc": 2}),
+        json!({"jsonrpc": "2.0", "id": "x".repeat(300), "method": "tools/call"}),
         json!({"jsonrpc": "2.0", "id": {"a": 1}, "method": "tools/call"}),
         json!({"jsonrpc": "2.0", "id": 9, "result": {}}),
         json!({"level": "info", "msg": "listening"}),
     ]);
     let found = rejections(Format::Mcp, &file, Assumed::default());
-    assert_eq!((found.len(), found[0].rejection.field), (1, Some("tool")));
+    let reasons: Vec<_> = found.iter().map(|bad| (bad.line, bad.rejection.code.as_str())).collect();
+    assert_eq!(reasons, [(3, "text_too_long"), (1, "missing_field")]);
 }
 
 #[test]
@@ -137,4 +139,12 @@ fn a_request_waits_for_its_response_only_so_long() {
     };
     let most = u32::try_from(super::MAX_WAITING).unwrap();
     assert_eq!([answered(most), answered(most + 1)], [1, 0]);
+}
+
+#[test]
+fn an_id_used_again_waits_anew() {
+    let most = u32::try_from(super::MAX_WAITING).unwrap();
+    let requests = (1..=most).map(call).chain([answer(1, &json!({})), call(1), answer(1, &json!({}))]);
+    let file: Vec<Value> = requests.map(|m| enveloped(1, &m)).collect();
+    assert_eq!(all(&lines(&file)).iter().filter(|event| event.bytes_out.is_some()).count(), 2);
 }

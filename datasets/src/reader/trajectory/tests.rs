@@ -104,10 +104,24 @@ fn content_blocks_and_items_of_the_responses_api_are_calls_too() {
     assert_eq!((&*found[0].tool, &*found[0].targets[0], found[0].outcome), ("Bash", "cmd:ls", ActionOutcome::Error));
     assert_eq!((found[0].time.to_string().as_str(), found[0].bytes_out), ("2026-05-04T10:00:00Z", Some(7)));
 
+    let typed = json!({"id": "r", "agent": "bot", "created": 1_777_888_800, "messages": [
+        {"type": "human", "content": "read /a.txt"}, {"type": "ai", "tool_calls": [{"name": "read", "args": {"path": "/a.txt"}, "id": "1"}]},
+        {"type": "tool", "tool_call_id": "1", "content": "hi"}]});
+    let found = all(&typed.to_string());
+    assert_eq!((found[0].target_origin, found[0].bytes_out), (Some(TargetOrigin::User), Some(2)));
+
     let items = json!({"id": "r", "agent": "bot", "created": 1_777_888_800, "items": [
         {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "search", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "call_1", "output": "Error: no index"}]});
     assert_eq!(all(&items.to_string())[0].outcome, ActionOutcome::Error);
+}
+
+#[test]
+fn a_session_too_long_to_remember_is_a_bad_record() {
+    let message =
+        json!({"session_id": "x".repeat(300), "role": "assistant", "tool_calls": [{"function": {"name": "search"}}]});
+    let found = rejections(Format::Trajectory, &message.to_string(), Assumed::default());
+    assert_eq!(found[0].rejection.code.as_str(), "text_too_long");
 }
 
 #[test]
