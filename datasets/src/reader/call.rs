@@ -83,6 +83,11 @@ mod tests {
             ("list_accounts", Some("crm"), Some(Action::Read))
         );
         assert_eq!((event.targets, event.bytes_in), (vec!["account_id:42".into()], Some(19)));
+        for whole in ["mcp____x", "mcp__crm__", "mcp__crm"] {
+            let mut draft = Draft::default();
+            set_tool(&mut draft, whole, "name");
+            assert_eq!((draft.text("tool"), draft.has("server")), (Some(whole), false));
+        }
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) trait Convert: Send {
     /// Takes the next record; what it says may come out now, or once later records were seen.
     fn record(&mut self, at: &Place<'_>, record: &Value, out: &mut Out);
 
+    /// What a line holds that is no JSON, where a format is also written into text logs.
+    fn line(&self, _: &str) -> Option<Value> {
+        None
+    }
+
     /// There are no more records.
     fn finish(&mut self, out: &mut Out);
 }

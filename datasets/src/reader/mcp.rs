@@ -1,7 +1,9 @@
 //! Logs of the Model Context Protocol: a request and its response become one event.
 //!
-//! JSON-RPC 2.0 messages, bare, in batches, or in an envelope that says when, who and where. Source: the MCP
+//! JSON-RPC 2.0 messages, bare, in batches, in an envelope that says when, who and where, or in lines of text logs. Source: the MCP
 //! specification up to 2026-07-28.
+
+pub(super) mod line;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -95,6 +97,11 @@ impl Convert for Mcp {
         let mut found = false;
         self.messages(place, record, record, &mut found, out);
         out.ignored += u64::from(!found);
+    }
+
+    /// A text log says much beside the messages, which is no mistake.
+    fn line(&self, line: &str) -> Option<Value> {
+        Some(line::enveloped(line).unwrap_or_default())
     }
 
     fn finish(&mut self, out: &mut Out) {
