@@ -8,7 +8,9 @@ use anyhow::Context;
 use models::config::CheckedConfig;
 
 use crate::args::{Command, FailOn, PopulationArgs, QualityArgs, RunArgs};
+use crate::drive::Window;
 use crate::quality::{Method, Quality};
+use crate::run::Checkpoints;
 use crate::summary::Summary;
 use crate::{config, population, run, suite};
 
@@ -30,13 +32,19 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         learn: args.learn,
         events: args.events,
         labels: args.labels,
+        window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
         freeze: args.freeze,
         config,
         out: args.out,
         scores: args.scores,
         threads: args.threads.unwrap_or_else(processors),
         force: args.force,
-        progress: true,
+        strict: args.strict,
+        pace: args.speed,
+        resume: args.resume,
+        checkpoints: args.checkpoint_every.map_or_else(Checkpoints::default, Checkpoints::Every),
+        progress: args.progress,
+        stop: run::on_signals().context("cannot listen for ctrl-c; check the limits of this process")?,
     };
     let summary = run::run(&options)?;
     let mut out = io::stdout().lock();
@@ -73,7 +81,8 @@ fn print(out: &mut impl Write, summary: &Summary, options: &run::Options) -> io:
     )?;
     let bad = summary.quarantined + summary.learned.quarantined;
     if bad > 0 {
-        writeln!(out, "{bad} lines are no events: see quarantine.ndjson")?;
+        let reasons = summary.rejected.iter().map(|(code, count)| format!("{count} {code}")).collect::<Vec<_>>();
+        writeln!(out, "{bad} lines are no events ({}): see quarantine.ndjson", reasons.join(", "))?;
     }
     if let Some(quality) = &summary.quality {
         print_quality(out, quality)?;
