@@ -38,6 +38,7 @@ pub use files::expand;
 pub use merge::Trace;
 pub use survey::{Order, Surveyed, survey};
 pub(crate) use survey::{digest, hex};
+pub(crate) use table::EventTable;
 
 /// Why event files cannot be read.
 #[derive(Debug, thiserror::Error)]

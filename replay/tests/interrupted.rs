@@ -13,10 +13,8 @@ use replay::population::world::{Size, World};
 fn history(folder: &Path) -> Vec<String> {
     let world = World::new(Size { seed: 5, agents: 12, days: 14, sessions_per_day: 10.0 }).unwrap();
     let mut files = vec![Vec::new(); 4];
-    let mut number = 0;
-    for event in world.stream().take_while(|event| event.time < world.end) {
+    for (number, event) in world.stream().take_while(|event| event.time < world.end).enumerate() {
         let file = if event.time < world.warm { 0 } else { [1, 3, 2, 3][number % 4] };
-        number += 1;
         files[file].push(serde_json::to_string(&event.to_record()).unwrap());
     }
     for line in [3, 400, 401] {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use datasets::writer::PackedWriter;
 use models::event::Timestamp;
 use proptest::prelude::*;
+use replay::convert::{ConvertError, convert};
 use replay::drive::Window;
 use replay::quality::Method;
 use replay::run::{Options, RunError, run};
@@ -301,6 +302,26 @@ fn the_same_events_as_csv_give_the_same_digest() {
     };
     let tables = Options { learn: vec![as_table(&learn)], events: vec![as_table(&test)], ..base.clone() };
     assert_eq!(run(&tables).unwrap().digest, run(&base).unwrap().digest);
+}
+
+#[test]
+fn the_same_events_converted_to_parquet_give_the_same_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    std::fs::write(&test, std::fs::read_to_string(&test).unwrap() + "{}\n").unwrap();
+    let base = options(&learn, &test, folder.path().join("out"));
+    let converted = |path: &Path| {
+        let out = path.with_extension("days");
+        let converted = convert(&[path.to_path_buf()], &out, NonZeroUsize::MIN).unwrap();
+        (out, converted)
+    };
+    let ((learn, first), (test, second)) = (converted(&learn), converted(&test));
+    assert_eq!((first.events, first.files, second.events, second.rejected.len()), (120, 5, 41, 1));
+    assert!(learn.join("events-2026-01-05.parquet").exists());
+    let tables = Options { learn: vec![learn], events: vec![test.clone()], ..base.clone() };
+    assert_eq!(run(&tables).unwrap().digest, run(&base).unwrap().digest);
+    // Nothing is replaced.
+    assert!(matches!(convert(std::slice::from_ref(&test), &test, NonZeroUsize::MIN), Err(ConvertError::Occupied(_))));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod cells;
 mod field;
 mod frame;
 mod parquet;
+mod write;
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub(super) use field::Field;
 pub(super) use frame::Frame;
+pub(crate) use write::EventTable;
 
 use super::TraceError;
 use super::encoding::Encoding;

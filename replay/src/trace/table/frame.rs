@@ -93,41 +93,41 @@ impl Frame {
     fn record(&self, row: usize, timed: bool) -> Result<EventRecord<'_>, Rejection> {
         let text = |field| self.text(field, row);
         let credential = CredentialRecord {
-            id: text(Field::CredentialId)?,
-            issuer: text(Field::CredentialIssuer)?,
-            scopes: self.scopes(row)?,
+            id: text(Field::CredentialId),
+            issuer: text(Field::CredentialIssuer),
+            scopes: self.scopes(row),
             issued_at: self.time_text(Field::CredentialIssuedAt, row)?,
             expires_at: self.time_text(Field::CredentialExpiresAt, row)?,
         };
-        let parent = ParentRecord { identity: text(Field::ParentIdentity)?, session: text(Field::ParentSession)? };
+        let parent = ParentRecord { identity: text(Field::ParentIdentity), session: text(Field::ParentSession) };
         let source = SourceRecord {
-            ip: text(Field::SourceIp)?,
-            workload: text(Field::SourceWorkload)?,
-            region: text(Field::SourceRegion)?,
-            user_agent: text(Field::SourceUserAgent)?,
+            ip: text(Field::SourceIp),
+            workload: text(Field::SourceWorkload),
+            region: text(Field::SourceRegion),
+            user_agent: text(Field::SourceUserAgent),
         };
         let revision = RevisionRecord {
-            agent: text(Field::RevisionAgent)?,
-            model: text(Field::RevisionModel)?,
-            prompt: text(Field::RevisionPrompt)?,
-            tools: text(Field::RevisionTools)?,
+            agent: text(Field::RevisionAgent),
+            model: text(Field::RevisionModel),
+            prompt: text(Field::RevisionPrompt),
+            tools: text(Field::RevisionTools),
         };
-        let approval = ApprovalRecord { id: text(Field::ApprovalId)?, by: text(Field::ApprovalBy)? };
+        let approval = ApprovalRecord { id: text(Field::ApprovalId), by: text(Field::ApprovalBy) };
         let break_glass = BreakGlassRecord {
-            id: text(Field::BreakGlassId)?,
+            id: text(Field::BreakGlassId),
             expires_at: self.time_text(Field::BreakGlassExpiresAt, row)?,
         };
         Ok(EventRecord {
-            id: text(Field::Id)?,
-            time: if timed { Some(SET_LATER.into()) } else { text(Field::Time)? },
-            identity: text(Field::Identity)?,
-            tenant: text(Field::Tenant)?,
-            session: text(Field::Session)?,
-            task: text(Field::Task)?,
-            server: text(Field::Server)?,
-            tool: text(Field::Tool)?,
+            id: text(Field::Id),
+            time: if timed { Some(SET_LATER.into()) } else { text(Field::Time) },
+            identity: text(Field::Identity),
+            tenant: text(Field::Tenant),
+            session: text(Field::Session),
+            task: text(Field::Task),
+            server: text(Field::Server),
+            tool: text(Field::Tool),
             action: self.word(Field::Action, row)?,
-            target: self.targets(row)?,
+            target: self.targets(row),
             sensitivity: self.word(Field::Sensitivity, row)?,
             external: self.flag(Field::External, row)?,
             bytes_in: self.number(Field::BytesIn, row)?,
@@ -136,13 +136,13 @@ impl Frame {
             outcome: self.word(Field::Outcome, row)?,
             credential: unless_empty(credential),
             parent: unless_empty(parent),
-            on_behalf_of: text(Field::OnBehalfOf)?,
+            on_behalf_of: text(Field::OnBehalfOf),
             source: unless_empty(source),
             revision: unless_empty(revision),
             approval: unless_empty(approval),
             break_glass: unless_empty(break_glass),
             target_origin: self.word(Field::TargetOrigin, row)?,
-            trace: text(Field::Trace)?,
+            trace: text(Field::Trace),
         })
     }
 
@@ -151,13 +151,13 @@ impl Frame {
     }
 
     /// A text; an empty one counts as absent, and a whole number as its digits.
-    fn text(&self, field: Field, row: usize) -> Result<Option<Text<'_>>, Rejection> {
-        Ok(match self.cells(field) {
+    fn text(&self, field: Field, row: usize) -> Option<Text<'_>> {
+        match self.cells(field) {
             Cells::Text(texts) => texts.get(row).filter(|text| !text.is_empty()).map(Text::from),
             Cells::Whole(numbers) => numbers.get(row).map(|number| Text::from(number.to_string())),
             Cells::Unsigned(numbers) => numbers.get(row).map(|number| Text::from(number.to_string())),
             _ => None,
-        })
+        }
     }
 
     /// The time of a cell that holds one as a number.
@@ -173,7 +173,7 @@ impl Frame {
     fn time_text(&self, field: Field, row: usize) -> Result<Option<Text<'_>>, Rejection> {
         match self.instant(field, row)? {
             Some(time) => Ok(Some(Text::from(time.to_string()))),
-            None => self.text(field, row),
+            None => Ok(self.text(field, row)),
         }
     }
 
@@ -228,22 +228,18 @@ impl Frame {
     }
 
     /// Targets: a list, a JSON array, or texts with commas between, as in the native format.
-    fn targets(&self, row: usize) -> Result<Option<TargetRecord<'_>>, Rejection> {
-        if let Some(list) = self.list(Field::Target, row) {
-            return Ok(Some(TargetRecord::Many(list)));
-        }
-        Ok(self.text(Field::Target, row)?.map(TargetRecord::One))
+    fn targets(&self, row: usize) -> Option<TargetRecord<'_>> {
+        let list = self.list(Field::Target, row).map(TargetRecord::Many);
+        list.or_else(|| self.text(Field::Target, row).map(TargetRecord::One))
     }
 
     /// Scopes: a list, a JSON array, or texts with spaces between, as in OAuth.
-    fn scopes(&self, row: usize) -> Result<Option<Vec<Text<'_>>>, Rejection> {
-        if let Some(list) = self.list(Field::CredentialScopes, row) {
-            return Ok(Some(list));
-        }
-        Ok(self.text(Field::CredentialScopes, row)?.map(|Text(joined)| match joined {
+    fn scopes(&self, row: usize) -> Option<Vec<Text<'_>>> {
+        let split = |Text(joined)| match joined {
             Cow::Borrowed(joined) => joined.split_ascii_whitespace().map(Text::from).collect(),
             Cow::Owned(whole) => vec![Text::from(whole)],
-        }))
+        };
+        self.list(Field::CredentialScopes, row).or_else(|| self.text(Field::CredentialScopes, row).map(split))
     }
 
     fn list(&self, field: Field, row: usize) -> Option<Vec<Text<'_>>> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use polars::prelude::{PolarsError, PolarsResult, Series};
+use polars::prelude::{Column, PolarsError, PolarsResult, Series};
 use polars_io::SerReader;
 use polars_io::parquet::metadata::FileMetadataRef;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
@@ -54,7 +54,7 @@ impl Reader {
             .read_parallel(ParallelStrategy::None);
         reader.set_metadata(Arc::clone(&self.metadata));
         let frame = reader.finish()?;
-        let columns = frame.into_columns().into_iter().map(|column| column.take_materialized_series());
+        let columns = frame.into_columns().into_iter().map(Column::take_materialized_series);
         Ok(Some((part.1, columns.collect())))
     }
 }
