@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
 use models::alert::Alert;
-use models::assessment::{Assessment, Decision};
+use models::assessment::{Assessment, Decision, Outcome};
 use models::decision::Revocation;
 use models::dimension::Dimension;
 use models::event::{Event, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Names come from whoever sends events; beyond this many tools the rest are counted together.
 const MAX_TOOLS: usize = 4096;
@@ -15,7 +16,7 @@ const MAX_TOOLS: usize = 4096;
 pub const OTHER_TOOLS: &str = "(all other tools)";
 
 /// What one identity did and would have met.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IdentityTally {
     /// Events scored.
     pub events: u64,
@@ -30,7 +31,7 @@ pub struct IdentityTally {
 }
 
 /// How often a tool was used and was part of an alert.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolTally {
     /// Events.
     pub events: u64,
@@ -41,7 +42,7 @@ pub struct ToolTally {
 }
 
 /// What happened on one UTC day.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayTally {
     /// Events.
     pub events: u64,
@@ -54,7 +55,7 @@ pub struct DayTally {
 }
 
 /// Everything counted over the scored events. Memory grows with identities, days, and active identities a day.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// By tenant and identity.
     pub identities: BTreeMap<(Box<str>, Box<str>), IdentityTally>,
@@ -65,8 +66,10 @@ pub struct Tally {
     /// By UTC day, counted from the epoch.
     pub days: BTreeMap<i64, DayTally>,
     /// Events by outcome.
+    #[serde(deserialize_with = "known_words")]
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Events by decision.
+    #[serde(deserialize_with = "known_words")]
     pub decisions: BTreeMap<&'static str, u64>,
     /// Earliest and latest event time.
     pub span: Option<(Timestamp, Timestamp)>,
@@ -145,6 +148,17 @@ pub fn day_name(day: i64) -> String {
     Timestamp::from_seconds(day.saturating_mul(86_400)).to_string().chars().take(10).collect()
 }
 
+/// Counts by outcome or decision, as they were stored.
+fn known_words<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let outcomes = [Outcome::Scored, Outcome::Duplicate, Outcome::Late].map(Outcome::as_str);
+    let decisions = [Decision::None, Decision::Record, Decision::Alert, Decision::Revoke].map(Decision::as_str);
+    let counts = BTreeMap::<String, u64>::deserialize(stored)?.into_iter().map(|(word, count)| {
+        let known = outcomes.into_iter().chain(decisions).find(|known| *known == word);
+        known.map(|known| (known, count)).ok_or_else(|| de::Error::custom("neither an outcome nor a decision"))
+    });
+    counts.collect()
+}
+
 fn hash(parts: impl Hash) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     parts.hash(&mut hasher);
@@ -153,7 +167,6 @@ fn hash(parts: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use models::assessment::Outcome;
     use models::event::decode;
 
     use super::*;

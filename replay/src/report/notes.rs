@@ -41,7 +41,7 @@ pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -
     }
     let unsorted = inputs.iter().filter(|file| file.order == Some(Order::Unsorted)).count();
     if unsorted > 0 {
-        notes.push(format!("{unsorted} of the files were far out of order of time and were sorted in memory."));
+        notes.push(format!("{unsorted} of the files were far out of order of time and were sorted first."));
     }
     notes.push("Alerts count true and false ones alike; the budget promises the false ones only.".to_owned());
     notes.push("Nothing was revoked: a revocation here is one that the service would have requested.".to_owned());
