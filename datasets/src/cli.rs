@@ -5,6 +5,7 @@ mod describe;
 mod generate;
 mod input;
 mod output;
+mod preview;
 pub(crate) mod terminal;
 mod validate;
 
@@ -12,7 +13,8 @@ use clap::{Parser, Subcommand};
 
 /// Make, convert, check and describe files of agent events.
 ///
-/// Files are NDJSON (one event a line), `CloudEvents` in JSON, or CSV; plain, gzip or zstd by their first bytes.
+/// Files are NDJSON (one event a line), `CloudEvents` in JSON, CSV, or logs that are there already: agents' conversations,
+/// OpenTelemetry spans, CloudTrail, MCP, OCSF, and anything a mapping file describes; plain, gzip or zstd by their first bytes.
 /// `-` is standard input or output. Exits 0 when done, 1 when it found what it was asked to fail on, 2 when it could not run.
 #[derive(Debug, Parser)]
 #[command(name = "driftwatch-datasets", version, max_term_width = 110)]

@@ -1,7 +1,7 @@
 //! Readers and writers of event files, seeded populations of agents and attack scenarios with ground truth.
 //!
-//! [`reader`] turns bytes at the edge (NDJSON files, plain or compressed, `CloudEvents`, CSV) into checked
-//! [`models::event::Event`]s and keeps what it cannot read; [`writer`] is the way back. [`generator`] is a population of
+//! [`reader`] turns bytes at the edge (NDJSON files, plain or compressed, `CloudEvents`, CSV, and the logs of
+//! agents, clouds and tracers) into checked [`models::event::Event`]s and keeps what it cannot read; [`writer`] is the way back. [`generator`] is a population of
 //! agents with habits of their own, and [`scenario`] what goes wrong with them, or only looks as if it did.
 
 mod columns;

@@ -1,7 +1,9 @@
-//! Reads event files line by line: good lines become events, bad ones are kept with their bytes and the reason.
+//! Reads event files: good lines become events, bad ones are kept with their bytes and the reason.
 //!
-//! A file may be plain, gzip (also of several members) or zstd; its first bytes say which, never its name. Everything is
-//! streamed: memory is bounded by one line and the decompressor's window, whatever a file unpacks to.
+//! [`AnyReader`] reads a file of any [`Format`] and is what a program that is given files should use; [`EventReader`] reads
+//! native events line by line. A file may be plain, gzip (also of several members) or zstd; its first bytes say which, never its name. Everything is
+//! streamed: memory is bounded by one line (of a foreign format, one record) and the decompressor's window, whatever a file
+//! unpacks to.
 //!
 //! ```
 //! use datasets::reader::EventReader;
@@ -16,19 +18,46 @@
 //! # Ok::<(), datasets::reader::ReadError>(())
 //! ```
 
+mod any;
+mod call;
 pub mod cloudevents;
+mod cloudtrail;
+mod convert;
 pub mod csv;
+mod draft;
+mod folder;
+mod foreign;
+mod format;
+mod head;
 pub mod labels;
 mod lines;
+mod mapping;
+mod mcp;
+mod ocsf;
+mod otlp;
+mod records;
+mod target;
+mod time;
+mod trajectory;
 mod unpack;
+mod value;
+mod verb;
 
 use std::io::Read;
 use std::path::Path;
 
 use models::event::{Decoded, MAX_EVENT_BYTES, Rejection, RejectionCode, decode};
 
+pub use any::{AnyReader, Converted, Options};
 pub use cloudevents::decode_any;
+pub use convert::Assumed;
+pub use draft::Origin;
+pub use folder::expand;
+pub use format::{Format, FormatError};
 pub use lines::{Line, LineReader};
+pub use mapping::{Mapping, MappingError};
+pub use records::MAX_RECORD_BYTES;
+
 pub use unpack::Packing;
 
 /// Why a file cannot be read on. What was read before stays good.
@@ -41,6 +70,14 @@ pub enum ReadError {
         name: String,
         /// What the system said.
         cause: std::io::Error,
+    },
+    /// A folder holds nothing to read.
+    #[error(
+        "`{name}` holds no file that ends in .json, .ndjson, .jsonl, .csv or .log (with or without .gz or .zst); name the files"
+    )]
+    NoFile {
+        /// The folder.
+        name: String,
     },
     /// A compressed file ends early or is damaged.
     #[error("`{name}` is cut short or damaged after line {line} ({packing}: {cause}); copy or fetch it again")]
@@ -64,6 +101,16 @@ pub enum ReadError {
         /// What the system said.
         cause: std::io::Error,
     },
+}
+
+impl ReadError {
+    fn in_the_middle(name: &str, line: u64, packing: Packing, cause: std::io::Error) -> Self {
+        let name = name.to_owned();
+        match packing {
+            Packing::Plain => ReadError::Io { name, line, cause },
+            packing => ReadError::Damaged { name, line, packing, cause },
+        }
+    }
 }
 
 /// A line that is no event, with everything a quarantine needs.

@@ -6,6 +6,7 @@
 
 mod attack;
 mod benign;
+mod breach;
 mod campaign;
 mod misuse;
 mod share;
@@ -87,6 +88,17 @@ pub enum Scenario {
     NewIdentity,
     /// Benign: nothing is changed. A session put in the way attacks are put in, which must stay quiet.
     Control,
+    // A scenario's place is part of its chance, so later ones stand below.
+    /// Reconnaissance, harvest of credentials, lateral movement and exfiltration at machine speed.
+    AutonomousCampaign,
+    /// Keys of many agents leaked together: within a day each is tried from the same place.
+    LeakedKeys,
+    /// From one moment on several agents use one service account between them.
+    SharedAccount,
+    /// A documented elevation is used for what other roles do.
+    BreakGlassAbuse,
+    /// After its own work the agent does errands with its own tools and those of other roles, in any order.
+    FreeFormWork,
 }
 
 /// Which sessions a scenario takes.
@@ -102,7 +114,7 @@ pub enum Reach {
 
 impl Scenario {
     /// Every scenario, attacks first.
-    pub const ALL: [Scenario; 30] = [
+    pub const ALL: [Scenario; 35] = [
         Scenario::StolenCredential,
         Scenario::PromptInjection,
         Scenario::Exfiltration,
@@ -125,6 +137,11 @@ impl Scenario {
         Scenario::UseAfterTask,
         Scenario::SensitiveFlow,
         Scenario::OffHours,
+        Scenario::AutonomousCampaign,
+        Scenario::LeakedKeys,
+        Scenario::SharedAccount,
+        Scenario::BreakGlassAbuse,
+        Scenario::FreeFormWork,
         Scenario::NewRelease,
         Scenario::ToolRollout,
         Scenario::MonthEnd,
@@ -168,6 +185,11 @@ impl Scenario {
             Scenario::NewTenant => "new_tenant",
             Scenario::NewIdentity => "new_identity",
             Scenario::Control => "control",
+            Scenario::AutonomousCampaign => "autonomous_campaign",
+            Scenario::LeakedKeys => "leaked_keys",
+            Scenario::SharedAccount => "shared_account",
+            Scenario::BreakGlassAbuse => "break_glass_abuse",
+            Scenario::FreeFormWork => "free_form_work",
         }
     }
 
@@ -202,6 +224,7 @@ impl Scenario {
         match self {
             Scenario::ToolRollout | Scenario::Migration => Reach::Roles,
             Scenario::Control => Reach::Sessions,
+            Scenario::LeakedKeys | Scenario::SharedAccount => Reach::Agents,
             _ if self.is_attack() && self.daily_growth().is_none() => Reach::Sessions,
             _ => Reach::Agents,
         }
@@ -238,6 +261,11 @@ impl Scenario {
             Scenario::OnCallWeekend => benign::on_call_weekend(draft),
             Scenario::NewTenant => benign::new_tenant(draft),
             Scenario::NewIdentity | Scenario::Control => {}
+            Scenario::AutonomousCampaign => breach::autonomous_campaign(draft, agent, dice),
+            Scenario::LeakedKeys => breach::leaked_keys(draft, agent, dice),
+            Scenario::SharedAccount => breach::shared_account(draft),
+            Scenario::BreakGlassAbuse => breach::break_glass_abuse(draft, agent, dice),
+            Scenario::FreeFormWork => breach::free_form_work(draft, agent, dice),
         }
     }
 }

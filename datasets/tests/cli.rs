@@ -114,7 +114,7 @@ fn bad_lines_exit_1_and_are_shown_without_their_control_characters() {
 
     let output = run(dir.path(), &["convert", "-", "-"], bad);
     assert_eq!(code(&output), Some(1));
-    assert!(stderr(&output).contains("0 events written, 3 lines left out"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("0 events written, 3 records left out"), "{}", stderr(&output));
 }
 
 #[test]
@@ -132,11 +132,12 @@ fn events_out_of_order_fail_only_when_asked_for() {
 fn what_cannot_run_exits_2_with_one_sentence() {
     let dir = generated();
     let packed = content(&dir, "test.ndjson.gz");
+    fs::create_dir(dir.path().join("empty")).unwrap();
     fs::write(dir.path().join("cut.gz"), &packed[..packed.len() / 2]).unwrap();
     for (args, message) in [
         (&["validate", "cut.gz"][..], "cut short or damaged after line"),
         (&["validate", "none.ndjson"], "`none.ndjson` cannot be opened; check the path"),
-        (&["describe", "data"], "`data` is a directory"),
+        (&["describe", "empty"], "`empty` holds no file that ends in .json"),
         (&["convert", "cut.gz", "cut.gz"], "would be overwritten while it is read"),
         (&["generate", "--attack", "moon=0.1", "--out", "x"], "there is no scenario `moon`"),
         (&["generate", "--agents", "0", "--out", "x"], "choose 1 to 1000000"),

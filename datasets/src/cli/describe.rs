@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use models::event::{Event, Timestamp};
 use serde::Serialize;
 
 use super::Outcome;
-use super::input::{self, Format};
+use super::input::{self, Reading};
 use super::terminal::{escaped, print_json};
 
 /// Distinct things that are counted exactly; beyond it the number is a lower bound. Eight bytes each.
@@ -20,18 +21,18 @@ const MAX_TOOLS: usize = 10_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   driftwatch-datasets describe baseline.ndjson.gz test.ndjson.gz
+  driftwatch-datasets describe --from cloudtrail trail/
   driftwatch-datasets describe --json --top 50 - < events.ndjson")]
 pub(crate) struct Args {
-    /// What the files hold; without it, lines may be native or CloudEvents, and `.csv` is a table
-    #[arg(long)]
-    format: Option<Format>,
+    #[command(flatten)]
+    reading: Reading,
     /// How many tools to list
     #[arg(long, default_value_t = 15)]
     top: usize,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Files to describe together, or `-`
+    /// Files or folders to describe together, or `-`
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -40,6 +41,10 @@ pub(crate) struct Args {
 struct Description {
     events: u64,
     bad_lines: u64,
+    /// Records of foreign formats that hold no action.
+    without_action: u64,
+    /// What the files were read as, and how many of each.
+    formats: BTreeMap<&'static str, u64>,
     out_of_order: u64,
     first_event: Option<Timestamp>,
     last_event: Option<Timestamp>,
@@ -100,14 +105,17 @@ struct Tally {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut tally = Tally::default();
-    for file in &args.files {
-        input::for_each(file, args.format, |seen| {
-            match &seen.decoded {
-                Ok(decoded) => tally.note(&decoded.event),
+    let mut input = args.reading.input()?;
+    for file in &input::files(&args.files)? {
+        let told = input.for_each(file, |entry| {
+            match &entry {
+                Ok(converted) => tally.note(&converted.decoded.event),
                 Err(_) => tally.description.bad_lines += 1,
             }
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
+        tally.description.without_action += told.ignored;
+        *tally.description.formats.entry(told.format).or_default() += 1;
     }
     let description = tally.finish(args.top);
     if args.json {
@@ -208,7 +216,10 @@ impl Description {
     fn print(&self) {
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
         println!("{:<14}{}", "events", self.events);
-        println!("{:<14}{}", "bad lines", self.bad_lines);
+        println!("{:<14}{}", "bad records", self.bad_lines);
+        println!("{:<14}{}", "no action", self.without_action);
+        let formats: Vec<String> = self.formats.iter().map(|(format, files)| format!("{format} ({files})")).collect();
+        println!("{:<14}{}", "files", formats.join(", "));
         println!("{:<14}{}", "out of order", self.out_of_order);
         println!("{:<14}{} to {}", "time", time(self.first_event), time(self.last_event));
         if let Some(rate) = self.events_per_second {

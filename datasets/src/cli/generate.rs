@@ -16,8 +16,8 @@ use models::event::Timestamp;
 use serde::Serialize;
 
 use super::Outcome;
-use super::input::{Format, shown_name, style};
-use super::output::{Hashed, Output, create};
+use super::input::{shown_name, style};
+use super::output::{Format, Hashed, Output, create};
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use datasets::reader::Packing;
 use datasets::writer::cloudevents::Structured;
 use datasets::writer::csv::CsvWriter;
@@ -12,7 +13,18 @@ use datasets::writer::{LineWriter, PackedWriter};
 use models::event::Event;
 use sha2::{Digest, Sha256};
 
-use super::input::{Format, shown_name};
+use super::input::shown_name;
+
+/// What can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One native event a line.
+    Native,
+    /// One structured `CloudEvents` event a line, with the native event as its data.
+    Cloudevents,
+    /// A table with a header row; columns are named like the fields, nested ones with dots.
+    Csv,
+}
 
 type Sink = PackedWriter<Box<dyn Write>>;
 

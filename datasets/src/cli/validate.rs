@@ -1,13 +1,15 @@
 //! `validate`: which lines are no events, and why.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use datasets::reader::{Converted, Malformed};
 use models::event::{RejectionCode, Timestamp, json_schema};
 use serde::Serialize;
 
 use super::Outcome;
-use super::input::{self, Format, shown_name};
+use super::input::{self, Entry, Reading, shown_name};
 use super::terminal::{escaped, print_json};
 
 /// Most bytes of a bad line that are shown.
@@ -18,11 +20,11 @@ const EXAMPLE_CHARS: usize = 160;
 #[command(after_help = "Examples:
   driftwatch-datasets validate events.ndjson.gz
   driftwatch-datasets validate --json --sorted baseline.ndjson.gz test.ndjson.gz
+  driftwatch-datasets validate --from cloudtrail trail/
   driftwatch-datasets validate --schema > event.schema.json")]
 pub(crate) struct Args {
-    /// What the files hold; without it, lines may be native or CloudEvents, and `.csv` is a table
-    #[arg(long)]
-    format: Option<Format>,
+    #[command(flatten)]
+    reading: Reading,
     /// Fail also if an event is earlier than the one before it
     #[arg(long)]
     sorted: bool,
@@ -30,9 +32,9 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Print the JSON Schema of an event and do nothing else
-    #[arg(long, conflicts_with_all = ["files", "format", "sorted"])]
+    #[arg(long, conflicts_with_all = ["files", "from", "mapping", "sorted"])]
     schema: bool,
-    /// Files to check, or `-`
+    /// Files or folders to check, or `-`
     #[arg(required_unless_present = "schema")]
     files: Vec<PathBuf>,
 }
@@ -41,9 +43,13 @@ pub(crate) struct Args {
 #[derive(Debug, Default, Serialize)]
 struct Report {
     file: String,
+    /// What it was read as.
+    format: &'static str,
     lines: u64,
     events: u64,
     bad_lines: u64,
+    /// Records of a foreign format that hold no action.
+    without_action: u64,
     out_of_order: u64,
     events_with_unknown_fields: u64,
     reasons: BTreeMap<RejectionCode, Reason>,
@@ -65,13 +71,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let mut reports = Vec::new();
     let mut failure = None;
-    for file in &args.files {
+    let mut input = args.reading.input()?;
+    for file in &input::files(&args.files)? {
         let mut report = Report { file: file.to_string_lossy().into_owned(), ..Report::default() };
         let mut newest = None;
-        let read = input::for_each(file, args.format, |seen| {
-            report.note(&seen, &mut newest);
-            Ok(())
+        let read = input.for_each(file, |entry| {
+            report.note(&entry, &mut newest);
+            Ok(ControlFlow::Continue(()))
         });
+        let read = read.map(|told| (report.format, report.without_action) = (told.format, told.ignored));
         if !args.json {
             report.print();
         }
@@ -93,22 +101,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 impl Report {
-    fn note(&mut self, seen: &input::Seen<'_>, newest: &mut Option<Timestamp>) {
+    fn note(&mut self, entry: &Entry, newest: &mut Option<Timestamp>) {
         self.lines += 1;
-        match &seen.decoded {
-            Ok(decoded) => {
+        match entry {
+            Ok(Converted { decoded, .. }) => {
                 self.events += 1;
                 self.events_with_unknown_fields += u64::from(decoded.unknown_fields > 0);
                 self.out_of_order += u64::from(newest.is_some_and(|newest| decoded.event.time < newest));
                 *newest = (*newest).max(Some(decoded.event.time));
             }
-            Err(rejection) => {
+            Err(Malformed { line, raw, rejection, .. }) => {
                 self.bad_lines += 1;
                 let reason = self.reasons.entry(rejection.code).or_insert_with(|| Reason {
                     count: 0,
-                    first_line: seen.line,
+                    first_line: *line,
                     detail: rejection.detail.chars().take(300).collect(),
-                    example: String::from_utf8_lossy(seen.raw).chars().take(EXAMPLE_CHARS).collect(),
+                    example: String::from_utf8_lossy(raw).chars().take(EXAMPLE_CHARS).collect(),
                 });
                 reason.count += 1;
             }
@@ -117,11 +125,13 @@ impl Report {
 
     fn print(&self) {
         println!(
-            "{}: {} lines, {} events, {} bad, {} out of order, {} with unknown fields",
+            "{} ({}): {} records, {} events, {} bad, {} without an action, {} out of order, {} with unknown fields",
             shown_name(self.file.as_ref()),
+            self.format,
             self.lines,
             self.events,
             self.bad_lines,
+            self.without_action,
             self.out_of_order,
             self.events_with_unknown_fields
         );

@@ -55,7 +55,7 @@ fn the_same_seed_gives_the_same_bytes_on_every_run_and_machine() {
     assert_ne!(fingerprint(&lines(&population(8, 16), plan, 4)), PINNED);
 }
 
-const PINNED: u64 = 1_125_953_214_297_317_430;
+const PINNED: u64 = 1_045_045_306_908_926_616;
 
 #[test]
 fn events_come_in_order_of_time_and_are_read_back_as_they_were() {

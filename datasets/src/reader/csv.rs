@@ -15,20 +15,68 @@ use crate::columns::{Column, Kind};
 /// The most input one row may take: an unclosed quote would otherwise swallow the whole file into memory.
 const MAX_ROW_BYTES: u64 = 2 * MAX_EVENT_BYTES as u64;
 
-/// Streams the events of one CSV file with a header row. Columns that are no field are ignored and counted.
-pub struct CsvReader {
+/// Rows of a table, each with the line on which it begins.
+struct Table {
     name: String,
     rows: csv::Reader<Bounded>,
     budget: Arc<AtomicU64>,
-    header: Vec<Option<&'static Column>>,
+    header: ByteRecord,
     row: ByteRecord,
     line: u64,
+}
+
+impl Table {
+    fn new(input: Box<dyn Read + Send>, name: &str, delimiter: u8) -> Result<Self, ReadError> {
+        let budget = Arc::new(AtomicU64::new(MAX_ROW_BYTES));
+        let bounded = Bounded { inner: input, budget: Arc::clone(&budget) };
+        let mut rows = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(bounded);
+        let header = match rows.byte_headers() {
+            Ok(header) => header.clone(),
+            Err(error) => return Err(ReadError::Open { name: name.to_owned(), cause: error.into() }),
+        };
+        Ok(Self { name: name.to_owned(), rows, budget, header, row: ByteRecord::new(), line: 1 })
+    }
+
+    /// Goes to the next row; false at the end.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        self.budget.store(MAX_ROW_BYTES, Ordering::Relaxed);
+        match self.rows.read_byte_record(&mut self.row) {
+            Ok(false) => return Ok(false),
+            Ok(true) => {}
+            Err(error) => {
+                return Err(ReadError::Io { name: self.name.clone(), line: self.line, cause: error.into() });
+            }
+        }
+        self.line = self.row.position().map_or(self.line + 1, csv::Position::line);
+        Ok(true)
+    }
+
+    /// The cells of the row as they are kept where it is no event.
+    fn raw(&self) -> Vec<u8> {
+        self.row.iter().collect::<Vec<&[u8]>>().join(&b',')
+    }
+
+    fn check_length(&self) -> Result<(), Rejection> {
+        if self.row.len() == self.header.len() {
+            return Ok(());
+        }
+        let (cells, columns) = (self.row.len(), self.header.len());
+        let detail = format!("the row has {cells} cells and the header {columns}; quote cells that hold commas");
+        Err(Rejection::new(RejectionCode::InvalidEnvelope, detail))
+    }
+}
+
+/// Streams the events of one CSV file with a header row. Columns that are no field are ignored and counted.
+pub struct CsvReader {
+    table: Table,
+    header: Vec<Option<&'static Column>>,
     ended: bool,
 }
 
 impl std::fmt::Debug for CsvReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CsvReader").field("name", &self.name).field("line", &self.line).finish_non_exhaustive()
+        let (name, line) = (&self.table.name, self.table.line);
+        f.debug_struct("CsvReader").field("name", name).field("line", &line).finish_non_exhaustive()
     }
 }
 
@@ -38,19 +86,17 @@ impl CsvReader {
     /// # Errors
     /// [`ReadError`] if the header row cannot be read.
     pub fn new(read: impl Read + Send + 'static, name: &str) -> Result<Self, ReadError> {
-        let name = name.to_owned();
-        let inner = match unpack(read) {
-            Ok((_, inner)) => inner,
-            Err(cause) => return Err(ReadError::Open { name, cause }),
-        };
-        let budget = Arc::new(AtomicU64::new(MAX_ROW_BYTES));
-        let bounded = Bounded { inner, budget: Arc::clone(&budget) };
-        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(bounded);
-        let header = match rows.byte_headers() {
-            Ok(header) => header.iter().map(|cell| Column::named(std::str::from_utf8(cell).ok()?.trim())).collect(),
-            Err(error) => return Err(ReadError::Open { name, cause: error.into() }),
-        };
-        Ok(Self { name, rows, budget, header, row: ByteRecord::new(), line: 1, ended: false })
+        match unpack(read) {
+            Ok((_, input)) => Self::unpacked(input, name),
+            Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
+        }
+    }
+
+    pub(super) fn unpacked(input: Box<dyn Read + Send>, name: &str) -> Result<Self, ReadError> {
+        let table = Table::new(input, name, b',')?;
+        let column = |cell: &[u8]| Column::named(std::str::from_utf8(cell).ok()?.trim());
+        let header = table.header.iter().map(column).collect();
+        Ok(Self { table, header, ended: false })
     }
 
     /// The next row, decoded; `None` at the end.
@@ -58,38 +104,27 @@ impl CsvReader {
     /// # Errors
     /// [`ReadError`] where the file cannot be read on, also at a row of more than twice [`MAX_EVENT_BYTES`].
     pub fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
-        self.budget.store(MAX_ROW_BYTES, Ordering::Relaxed);
-        match self.rows.read_byte_record(&mut self.row) {
-            Ok(false) => return Ok(None),
-            Ok(true) => {}
-            Err(error) => {
-                return Err(ReadError::Io { name: self.name.clone(), line: self.line, cause: error.into() });
-            }
+        if !self.table.advance()? {
+            return Ok(None);
         }
-        self.line = self.row.position().map_or(self.line + 1, csv::Position::line);
         Ok(Some(self.decode_row().map_err(|rejection| {
-            let cells: Vec<&[u8]> = self.row.iter().collect();
-            let mut raw = cells.join(&b',');
+            let mut raw = self.table.raw();
             let truncated = raw.len() > MAX_EVENT_BYTES;
             raw.truncate(MAX_EVENT_BYTES);
-            Malformed { line: self.line, raw, truncated, rejection }
+            Malformed { line: self.table.line, raw, truncated, rejection }
         })))
     }
 
     /// The line of the file where the last row begins.
     pub fn line(&self) -> u64 {
-        self.line
+        self.table.line
     }
 
     fn decode_row(&self) -> Result<Decoded, Rejection> {
-        if self.row.len() != self.header.len() {
-            let (cells, columns) = (self.row.len(), self.header.len());
-            let detail = format!("the row has {cells} cells and the header {columns}; quote cells that hold commas");
-            return Err(Rejection::new(RejectionCode::InvalidEnvelope, detail));
-        }
+        self.table.check_length()?;
         let mut event = Map::new();
         let mut unknown_fields = 0;
-        for (column, cell) in self.header.iter().zip(&self.row) {
+        for (column, cell) in self.header.iter().zip(&self.table.row) {
             let Some(column) = column else {
                 unknown_fields += u32::from(!cell.is_empty());
                 continue;
@@ -112,6 +147,42 @@ impl CsvReader {
         let mut decoded = decode(Value::Object(event).to_string().as_bytes())?;
         decoded.unknown_fields += unknown_fields;
         Ok(decoded)
+    }
+}
+
+/// Rows of any table as JSON objects of texts, for a mapping. Empty cells are absent.
+pub(super) struct ObjectRows {
+    table: Table,
+}
+
+/// One row, with its line and its bytes.
+pub(super) struct ObjectRow {
+    pub(super) line: u64,
+    pub(super) raw: Vec<u8>,
+    pub(super) object: Result<Value, Rejection>,
+}
+
+impl ObjectRows {
+    pub(super) fn new(input: Box<dyn Read + Send>, name: &str, delimiter: u8) -> Result<Self, ReadError> {
+        Ok(Self { table: Table::new(input, name, delimiter)? })
+    }
+
+    pub(super) fn next_row(&mut self) -> Result<Option<ObjectRow>, ReadError> {
+        if !self.table.advance()? {
+            return Ok(None);
+        }
+        let cells = self.table.header.iter().zip(&self.table.row).filter(|(_, cell)| !cell.is_empty());
+        let text = |bytes: &[u8]| {
+            std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
+                let column = self.table.header.iter().zip(&self.table.row).position(|(_, cell)| cell == bytes);
+                let detail = format!("column {} is not UTF-8", column.map_or(0, |place| place + 1));
+                Rejection::new(RejectionCode::NotUtf8, detail)
+            })
+        };
+        let object = cells.map(|(name, cell)| Ok((text(name)?.trim().to_owned(), Value::from(text(cell)?))));
+        let object =
+            self.table.check_length().and_then(|()| object.collect::<Result<Map<_, _>, _>>().map(Value::Object));
+        Ok(Some(ObjectRow { line: self.table.line, raw: self.table.raw(), object }))
     }
 }
 

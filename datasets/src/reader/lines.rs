@@ -63,15 +63,15 @@ impl LineReader {
     /// [`ReadError`] if the first bytes cannot be read.
     pub fn new(read: impl Read + Send + 'static, name: &str) -> Result<Self, ReadError> {
         match unpack(read) {
-            Ok((packing, input)) => Ok(Self {
-                name: name.to_owned(),
-                packing,
-                input: BufReader::with_capacity(BUFFER_BYTES, input),
-                buffer: Vec::new(),
-                number: 0,
-            }),
+            Ok((packing, input)) => Ok(Self::unpacked(packing, input, name)),
             Err(cause) => Err(ReadError::Open { name: name.to_owned(), cause }),
         }
+    }
+
+    /// Reads what is unpacked already; `packing` is only for error messages.
+    pub(super) fn unpacked(packing: Packing, input: Box<dyn Read + Send>, name: &str) -> Self {
+        let input = BufReader::with_capacity(BUFFER_BYTES, input);
+        Self { name: name.to_owned(), packing, input, buffer: Vec::new(), number: 0 }
     }
 
     /// The next line that is not blank; `None` at the end. A last line without a line end counts.
@@ -117,10 +117,6 @@ impl LineReader {
     }
 
     fn failed(&self, cause: io::Error) -> ReadError {
-        let (name, line) = (self.name.clone(), self.number);
-        match self.packing {
-            Packing::Plain => ReadError::Io { name, line, cause },
-            packing => ReadError::Damaged { name, line, packing, cause },
-        }
+        ReadError::in_the_middle(&self.name, self.number, self.packing, cause)
     }
 }

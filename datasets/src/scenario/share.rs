@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use models::event::Timestamp;
 
-use super::{RAMP_DAYS, Reach, Scenario, ScenarioError, benign};
+use super::{RAMP_DAYS, Reach, Scenario, ScenarioError, benign, breach};
 use crate::generator::{Agent, NANOS_PER_DAY, Plan, Rhythm, mixed_unit, weekday};
 
 const DAY_SECONDS: f64 = 86_400.0;
@@ -91,6 +91,8 @@ impl Share {
         let when = match self.scenario {
             // The end of a month is the same for everybody.
             Scenario::MonthEnd => 0.2,
+            // All keys are in the same list.
+            Scenario::LeakedKeys => 0.3,
             _ if self.scenario.daily_growth().is_some() => 0.0,
             _ => 0.5 * mixed_unit(&[key, 1]),
         };
@@ -111,6 +113,7 @@ impl Share {
         let lasts = match self.scenario {
             Scenario::MonthEnd => benign::MONTH_END_DAYS,
             Scenario::OnCallWeekend => 2.0,
+            Scenario::LeakedKeys => breach::LEAK_DAYS,
             _ if self.scenario.daily_growth().is_some() => RAMP_DAYS,
             _ => f64::INFINITY,
         };

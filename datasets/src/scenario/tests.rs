@@ -39,7 +39,8 @@ fn attacks_mark_their_events_and_benign_scenarios_none() {
             assert_eq!(label.label, if scenario.is_attack() { "attacked_succeeded" } else { "benign" });
             assert_eq!(label.scenario.as_deref(), Some(scenario.name()));
             assert_eq!(label.attack.is_some(), scenario.is_attack());
-            let whole = scenario.daily_growth().is_some() || scenario == Scenario::OffHours;
+            let whole =
+                scenario.daily_growth().is_some() || matches!(scenario, Scenario::OffHours | Scenario::SharedAccount);
             assert_eq!(malicious(&session).len() == session.events.len(), whole, "the agent's own work stays");
             assert!(session.events.is_sorted_by_key(|event| event.time));
             let ids: BTreeSet<&str> = session.events.iter().map(|event| &*event.id).collect();
@@ -288,4 +289,65 @@ fn shares_are_read_and_bad_ones_refused() {
     for scenario in Scenario::ALL {
         assert_eq!(scenario.name().parse(), Ok(scenario));
     }
+}
+
+#[test]
+fn a_campaign_goes_through_its_stages_at_machine_speed() {
+    for (agent, session) in sessions(Some(Scenario::AutonomousCampaign)) {
+        let events = malicious(&session);
+        let place = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(|e| wanted(e)).unwrap();
+        let secrets = place(&|e| &*e.tool == "credential.export");
+        let elsewhere = place(&|e| e.credential.as_ref().unwrap().id.starts_with("key-"));
+        let out = place(&|e| e.external == Some(true) && &*e.tool == "http.post");
+        assert!(15 <= secrets && secrets < elsewhere && elsewhere < out, "{}", agent.name());
+        assert!(events.windows(2).all(|pair| pair[1].time.seconds_since(pair[0].time) <= 0.25));
+        let taken: u64 = events[elsewhere..out].iter().filter_map(|e| e.bytes_out).sum();
+        let sent: u64 = events[out..].iter().filter_map(|e| e.bytes_in).sum();
+        assert!(sent > 0 && taken - sent < 3);
+    }
+}
+
+#[test]
+fn errands_and_abused_elevations_reach_beyond_the_role() {
+    let foreign = |agent: &Agent, e: &Event| {
+        agent.role().tools.iter().all(|t| (t.name, Some(t.server)) != (&*e.tool, e.server.as_deref()))
+    };
+    for (agent, session) in sessions(Some(Scenario::BreakGlassAbuse)) {
+        let events = malicious(&session);
+        assert!(events.len() >= 8 && events.iter().all(|e| e.break_glass.is_some() && foreign(&agent, e)));
+        assert!(events.iter().all(|e| e.time < e.break_glass.as_ref().unwrap().expires_at.unwrap()));
+        assert!(session.events.iter().filter(|e| e.break_glass.is_some()).count() == events.len());
+    }
+    for (agent, session) in sessions(Some(Scenario::FreeFormWork)) {
+        let events = malicious(&session);
+        let beyond = events.iter().filter(|e| foreign(&agent, e)).count();
+        assert!(events.len() >= 20 && beyond > 0 && beyond < events.len(), "{beyond} of {}", events.len());
+        let last_own = session.events.iter().rfind(|e| !events.contains(e)).unwrap();
+        assert!(events[0].time > last_own.time);
+    }
+}
+
+#[test]
+fn leaked_keys_are_tried_from_one_place_within_a_day_and_a_shared_account_stays() {
+    let population = population();
+    let from = population.config().start.saturating_add(Duration::from_hours(24 * 7));
+    let until = from.saturating_add(Duration::from_hours(24 * 10));
+    let run = |scenario| {
+        let shares = vec![Share { scenario, share: 0.7 }];
+        let mut stream = population.events_with(Plan { shares, from, until, cuts: vec![until], labels: true });
+        let events: Vec<Event> = std::iter::from_fn(|| stream.next_before(until)).collect();
+        let marked: BTreeSet<String> = stream.take_labels().into_iter().flat_map(|l| l.malicious_events).collect();
+        events.into_iter().filter(|e| marked.contains(&*e.id)).collect::<Vec<_>>()
+    };
+    let identities = |events: &[Event]| events.iter().map(|e| e.identity.clone()).collect::<BTreeSet<_>>().len();
+    let leaked = run(Scenario::LeakedKeys);
+    let days = leaked[leaked.len() - 1].time.seconds_since(leaked[0].time) / 86_400.0;
+    assert!(identities(&leaked) >= 5 && days < 1.2, "{} {days}", identities(&leaked));
+    assert!(leaked.iter().all(|e| e.source == leaked[0].source));
+    let keys = |events: &[Event]| {
+        events.iter().map(|e| e.credential.as_ref().unwrap().id.clone()).collect::<BTreeSet<_>>().len()
+    };
+    assert!(keys(&leaked) >= identities(&leaked));
+    let shared = run(Scenario::SharedAccount);
+    assert!(identities(&shared) >= 5 && keys(&shared) == 1);
 }
