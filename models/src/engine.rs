@@ -2,6 +2,7 @@
 
 mod change;
 mod clock;
+mod credentials;
 mod episode;
 mod exemplar;
 mod explain;
@@ -25,10 +26,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::clock::Clocks;
+use self::credentials::Credentials;
 use self::governor::{Case, Governor};
-use self::shard::{Place, Shard, Sweep, World, shard_of};
+use self::shard::{Others, Place, Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
+use crate::baseline::key_of;
 use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::{Revocation, Verdict};
@@ -185,6 +188,7 @@ pub struct Engine {
     snapshot: Snapshot,
     nobody: TenantModel,
     governor: Governor,
+    credentials: Credentials,
     /// Largest event times seen, bounded by arrival.
     clocks: Clocks,
     epoch: i64,
@@ -210,6 +214,7 @@ impl Engine {
             snapshot: Snapshot::default(),
             nobody: TenantModel::default(),
             governor: Governor::default(),
+            credentials: Credentials::default(),
             clocks: Clocks::default(),
             epoch: i64::MIN,
             since_publish: 0,
@@ -246,6 +251,7 @@ impl Engine {
             self.advance(partition, time, &mut closed);
         }
         let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
+        let others = self.others(event, identity);
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
@@ -254,7 +260,7 @@ impl Engine {
             clocks: &self.clocks,
         };
         let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
-        let place = Place { identity, partition, time };
+        let place = Place { identity, partition, time, others };
         let mut assessed = shard.assess(&world, place, event, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
@@ -280,6 +286,21 @@ impl Engine {
         out.push(Output::Assessed(assessed.assessment));
         out.append(&mut closed);
         out.append(&mut effects);
+    }
+
+    /// What other identities say about an event: whether one of them used its credential last, and whether its parent was granted
+    /// what it was granted.
+    fn others(&mut self, event: &Event, identity: u64) -> Others {
+        let Some(credential) = &event.credential else { return Others::default() };
+        let issuer = credential.issuer.as_deref().unwrap_or_default();
+        let key = self.fingerprinter.of(Kind::Credential, &[&event.tenant, issuer, &credential.id]);
+        let beyond_parent = event.parent.as_ref().filter(|_| !credential.scopes.is_empty()).and_then(|parent| {
+            let parent = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &parent.identity]);
+            let granted = &self.shards.get(shard_of(parent, SHARDS))?.find(parent)?.state.granted;
+            let scope = |scope: &str| key_of(self.fingerprinter.of(Kind::Scope, &[scope]));
+            (!granted.is_empty()).then(|| credential.scopes.iter().any(|own| !granted.contains(&scope(own))))
+        });
+        Others { credential_shared: Some(self.credentials.used(key, identity)), beyond_parent }
     }
 
     /// Moves the clock, and publishes shared knowledge when an epoch ends.
