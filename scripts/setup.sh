@@ -29,6 +29,7 @@ if [ "$tests" = yes ]; then
     need_command java default-jre-headless
     need_command mvn maven
     need_command python3 python3
+    need_command strace strace
     need_command chromium chromium
     need_command fc-list fontconfig
     [ -n "$(fc-list 2>/dev/null)" ] || missing+=(fonts-dejavu-core)

@@ -1,13 +1,16 @@
-//! Events per second through decode and engine on one thread, and memory per identity, by number of identities.
+//! Events per second through decode and engine on one thread, and memory per identity, by number of identities; then what each
+//! dimension costs.
 //!
 //! Prints one table; the ratios within it are what counts on a shared machine. `make bench` runs it in release mode.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark talks to a terminal and stops on any fault")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use models::config::EngineConfig;
+use models::dimension::Dimension;
 use models::engine::{Engine, Input, Phase, Trust};
 use models::event::{Timestamp, decode};
 
@@ -61,6 +64,58 @@ fn line(out: &mut String, shape: &Shape, number: u64, calls: &mut [u32], dice: &
     .unwrap();
 }
 
+/// What one run took.
+struct Measured {
+    events: usize,
+    decoding: Duration,
+    handling: Duration,
+    bytes_each: f64,
+}
+
+impl Measured {
+    fn rate(&self, time: Duration) -> f64 {
+        self.events as f64 / time.as_secs_f64()
+    }
+
+    fn nanoseconds(&self) -> f64 {
+        self.handling.as_nanos() as f64 / self.events as f64
+    }
+}
+
+fn measure(shape: &Shape, config: EngineConfig, quick: bool) -> Measured {
+    let total = if quick { 1_000 } else { shape.identities * shape.events_each };
+    let mut engine = Engine::new(config.check().unwrap());
+    let mut dice = Dice(7);
+    let mut calls = vec![0_u32; usize::try_from(shape.identities).unwrap()];
+    let (mut decoding, mut handling) = (Duration::ZERO, Duration::ZERO);
+    let (mut lines, mut out, mut number, mut measured) = (Vec::new(), Vec::new(), 0, 0);
+    while number < total {
+        let size = CHUNK.min(usize::try_from(total - number).unwrap());
+        lines.resize_with(size, String::new);
+        for text in &mut lines {
+            line(text, shape, number, &mut calls, &mut dice);
+            number += 1;
+        }
+        let start = Instant::now();
+        let events: Vec<_> = lines.iter().map(|l| decode(l.as_bytes()).unwrap().event).collect();
+        let decoded = start.elapsed();
+        let start = Instant::now();
+        for event in &events {
+            engine.handle(Input::recorded(event, Trust::Revoke, Phase::Live), &mut out);
+            out.clear();
+        }
+        // The second half only: by then every identity is known and tables have their size.
+        if number > total / 2 {
+            measured += size;
+            decoding += decoded;
+            handling += start.elapsed();
+        }
+    }
+    engine.publish(&mut out);
+    let view = engine.view();
+    Measured { events: measured, decoding, handling, bytes_each: view.bytes as f64 / view.identities as f64 }
+}
+
 fn main() {
     // `cargo test --benches` would run the full measurement: it asks for one pass only.
     let quick = std::env::args().any(|a| a == "--test");
@@ -69,46 +124,41 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|");
     for shape in &SHAPES {
-        let total = if quick { 1_000 } else { shape.identities * shape.events_each };
-        let mut engine = Engine::new(EngineConfig::default().check().unwrap());
-        let mut dice = Dice(7);
-        let mut calls = vec![0_u32; usize::try_from(shape.identities).unwrap()];
-        let (mut decoding, mut handling) = (Duration::ZERO, Duration::ZERO);
-        let (mut lines, mut out, mut number, mut measured) = (Vec::new(), Vec::new(), 0, 0);
-        while number < total {
-            let size = CHUNK.min(usize::try_from(total - number).unwrap());
-            lines.resize_with(size, String::new);
-            for text in &mut lines {
-                line(text, shape, number, &mut calls, &mut dice);
-                number += 1;
-            }
-            let start = Instant::now();
-            let events: Vec<_> = lines.iter().map(|l| decode(l.as_bytes()).unwrap().event).collect();
-            let decoded = start.elapsed();
-            let start = Instant::now();
-            for event in &events {
-                engine.handle(Input::recorded(event, Trust::Revoke, Phase::Live), &mut out);
-                out.clear();
-            }
-            // The second half only: by then every identity is known and tables have their size.
-            if number > total / 2 {
-                measured += size;
-                decoding += decoded;
-                handling += start.elapsed();
-            }
-        }
-        engine.publish(&mut out);
-        let view = engine.view();
-        let rate = |time: Duration| measured as f64 / time.as_secs_f64();
+        let measured = measure(shape, EngineConfig::default(), quick);
         println!(
             "| {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} |",
             shape.identities,
             shape.events_each,
-            rate(decoding),
-            rate(handling),
-            rate(decoding + handling),
-            view.bytes as f64 / view.identities as f64,
+            measured.rate(measured.decoding),
+            measured.rate(measured.handling),
+            measured.rate(measured.decoding + measured.handling),
+            measured.bytes_each,
             shape.why
         );
+    }
+    by_dimension(quick);
+}
+
+/// What judging a dimension costs: the engine with all of them against the engine without it. All of them run three times, so
+/// that the noise of the machine stands beside.
+fn by_dimension(quick: bool) {
+    let shape = Shape { identities: 1_000, events_each: 300, why: "" };
+    let nanoseconds = |without: Option<Dimension>| {
+        let dimensions = Dimension::ALL.into_iter().filter(|d| Some(*d) != without).collect::<BTreeSet<_>>();
+        let mut least = f64::INFINITY;
+        for _ in 0..3 {
+            let config = EngineConfig { dimensions: dimensions.clone(), ..EngineConfig::default() };
+            least = least.min(measure(&shape, config, quick).nanoseconds());
+        }
+        least
+    };
+    println!("\n| without | engine, ns an event | ns less |");
+    println!("|---|---|---|");
+    let all = nanoseconds(None);
+    println!("| nothing | {all:.0} | – |");
+    println!("| nothing, again | {:.0} | noise |", nanoseconds(None));
+    for dimension in Dimension::ALL {
+        let without = nanoseconds(Some(dimension));
+        println!("| {dimension} | {without:.0} | {:.0} |", all - without);
     }
 }

@@ -82,6 +82,11 @@ fn strict_stops_at_the_first_bad_record_and_says_where() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains("invalid_time: trail/2026/05/a.json line 1") && said.contains("--strict"), "{said}");
+    // What came before is whole.
+    let output = run(dir.path(), &["convert", "--strict", "trail", "events.ndjson.gz"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let written = lines(&run(dir.path(), &["convert", "events.ndjson.gz", "-"], "").stdout);
+    assert_eq!((written.len(), &written[0]["id"]), (1, &json!("1")));
 }
 
 #[test]

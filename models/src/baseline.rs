@@ -81,6 +81,8 @@ pub(crate) struct Setting {
     /// When the session started; `None` for a change within it.
     pub start: Option<(u8, bool)>,
     pub context: ContextKeys,
+    /// Whether another identity used its credential last; `None` without one.
+    pub credential_shared: Option<bool>,
     pub delegation: DelegationKeys,
 }
 
@@ -184,7 +186,7 @@ impl Baseline {
         if let Some(start) = setting.start() {
             self.hours.push(start);
         }
-        let context = self.context.learn(setting.context, setting.start.is_none());
+        let context = self.context.learn(setting.context, setting.start.is_none(), setting.credential_shared);
         let person = setting.delegation.on_behalf_of;
         let new_person = person != 0 && self.targets.push(person_key(person), TARGET_SLOTS);
         let delegation = self.delegation.learn(setting.delegation, new_person);

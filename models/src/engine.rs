@@ -3,6 +3,7 @@
 mod alternative;
 mod change;
 mod clock;
+mod credentials;
 mod episode;
 mod exemplar;
 mod explain;
@@ -28,10 +29,12 @@ use serde::{Deserialize, Serialize};
 use self::alternative::Alternatives;
 pub use self::alternative::Considered;
 use self::clock::Clocks;
+use self::credentials::Credentials;
 use self::governor::{Case, Governor};
-use self::shard::{Place, Shard, Sweep, World, shard_of};
+use self::shard::{Others, Place, Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
+use crate::baseline::key_of;
 use crate::calibration::{Pending, Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::{Revocation, Verdict};
@@ -189,6 +192,7 @@ pub struct Engine {
     nobody: TenantModel,
     governor: Governor,
     alternatives: Alternatives,
+    credentials: Credentials,
     /// Largest event times seen, bounded by arrival.
     clocks: Clocks,
     epoch: i64,
@@ -215,6 +219,7 @@ impl Engine {
             nobody: TenantModel::default(),
             governor: Governor::default(),
             alternatives: Alternatives::default(),
+            credentials: Credentials::default(),
             clocks: Clocks::default(),
             epoch: i64::MIN,
             since_publish: 0,
@@ -226,18 +231,6 @@ impl Engine {
             published: false,
             saved: false,
         }
-    }
-
-    /// Has these policies look on from now on: they may differ from the engine's settings in what
-    /// [`EngineConfig::without_policy`](crate::config::EngineConfig::without_policy) sets aside, and the engine itself must
-    /// have none. They have no effect on it and are not part of a checkpoint.
-    pub fn consider(&mut self, policies: Vec<CheckedConfig>) {
-        self.alternatives = Alternatives::new(policies);
-    }
-
-    /// What each of those policies made of the newest event, in their order.
-    pub fn considered(&self) -> &[Considered] {
-        &self.alternatives.considered
     }
 
     /// Takes one input and appends what follows from it to `out`.
@@ -266,6 +259,7 @@ impl Engine {
             self.advance(partition, time, &mut closed);
         }
         let identity = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &event.identity]);
+        let others = self.others(event, identity);
         let world = World {
             config: &self.config,
             fingerprinter: &self.fingerprinter,
@@ -274,7 +268,7 @@ impl Engine {
             clocks: &self.clocks,
         };
         let Some(shard) = self.shards.get_mut(shard_of(identity, SHARDS)) else { return };
-        let place = Place { identity, partition, time };
+        let place = Place { identity, partition, time, others };
         let mut assessed = shard.assess(&world, place, event, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
@@ -303,6 +297,21 @@ impl Engine {
         out.push(Output::Assessed(assessed.assessment));
         out.append(&mut closed);
         out.append(&mut effects);
+    }
+
+    /// What other identities say about an event: whether one of them used its credential last, and whether its parent was granted
+    /// what it was granted.
+    fn others(&mut self, event: &Event, identity: u64) -> Others {
+        let Some(credential) = &event.credential else { return Others::default() };
+        let issuer = credential.issuer.as_deref().unwrap_or_default();
+        let key = self.fingerprinter.of(Kind::Credential, &[&event.tenant, issuer, &credential.id]);
+        let beyond_parent = event.parent.as_ref().filter(|_| !credential.scopes.is_empty()).and_then(|parent| {
+            let parent = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &parent.identity]);
+            let granted = &self.shards.get(shard_of(parent, SHARDS))?.find(parent)?.state.granted;
+            let scope = |scope: &str| key_of(self.fingerprinter.of(Kind::Scope, &[scope]));
+            (!granted.is_empty()).then(|| credential.scopes.iter().any(|own| !granted.contains(&scope(own))))
+        });
+        Others { credential_shared: Some(self.credentials.used(key, identity)), beyond_parent }
     }
 
     /// Moves the clock, and publishes shared knowledge when an epoch ends.

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::cast_possible_wrap,
     clippy::float_cmp,
     reason = "a story that cannot be told fails; small numbers; equal to the bit is what is claimed"
 )]

@@ -4,17 +4,21 @@ mod diff;
 mod gate;
 mod sweep;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use models::config::CheckedConfig;
+use models::event::RejectionCode;
 
-use crate::args::{Command, PopulationArgs, QualityArgs, RunArgs};
+use crate::args::{Command, ConvertArgs, PopulationArgs, QualityArgs, RunArgs};
+use crate::drive::Window;
 use crate::quality::{Method, Quality};
+use crate::run::Checkpoints;
 use crate::summary::Summary;
-use crate::{config, population, run, suite};
+use crate::{config, convert, population, run, suite};
 
 /// Runs a command. The exit status is 0 when it is done and 1 when it found what it was asked to fail on.
 ///
@@ -25,6 +29,7 @@ pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => replay(args),
         Command::Diff(args) => diff::run(&args),
         Command::Sweep(args) => sweep::run(args),
+        Command::Convert(args) => convert(&args),
         Command::Quality(args) => quality(args),
         Command::Population(args) => population(args),
     }
@@ -38,6 +43,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         labels: args.labels,
         verdicts: args.verdicts,
         label_delay: args.label_delay.map(|span| span.0),
+        window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
         freeze: args.freeze,
         seed: args.seed,
         config,
@@ -45,7 +51,12 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         scores: args.scores,
         threads: args.threads.unwrap_or_else(processors),
         force: args.force,
-        progress: true,
+        strict: args.strict,
+        pace: args.speed,
+        resume: args.resume,
+        checkpoints: args.checkpoint_every.map_or_else(Checkpoints::default, Checkpoints::Every),
+        progress: args.progress,
+        stop: run::on_signals().context("cannot listen for ctrl-c; check the limits of this process")?,
     };
     let run::Outcome { summary, alerts } = run::run(&options)?;
     let cases = gate::of_run(&args.fail_on, &summary, &alerts);
@@ -78,13 +89,17 @@ fn print(out: &mut impl Write, summary: &Summary, options: &run::Options) -> io:
     )?;
     let bad = summary.quarantined + summary.learned.quarantined;
     if bad > 0 {
-        writeln!(out, "{bad} lines are no events: see quarantine.ndjson")?;
+        writeln!(out, "{bad} lines are no events ({}): see quarantine.ndjson", reasons(&summary.rejected))?;
     }
     if let Some(quality) = &summary.quality {
         print_quality(out, quality)?;
     }
     writeln!(out, "digest {}", summary.digest)?;
     writeln!(out, "result {}", options.out.join("report.html").display())
+}
+
+fn reasons(rejected: &BTreeMap<RejectionCode, u64>) -> String {
+    rejected.iter().map(|(code, count)| format!("{count} {code}")).collect::<Vec<_>>().join(", ")
 }
 
 fn print_quality(out: &mut impl Write, quality: &Quality) -> io::Result<()> {
@@ -100,6 +115,16 @@ fn print_quality(out: &mut impl Write, quality: &Quality) -> io::Result<()> {
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn convert(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
+    let converted = convert::convert(&args.events, &args.out, args.threads.unwrap_or_else(processors))?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} events in {} files", converted.events, converted.files)?;
+    if !converted.rejected.is_empty() {
+        writeln!(out, "left out what is no event: {}", reasons(&converted.rejected))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn quality(args: QualityArgs) -> anyhow::Result<ExitCode> {

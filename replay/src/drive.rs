@@ -1,5 +1,7 @@
 //! Hands history to the engine: what is to be learned, then what is to be scored.
 
+mod stage;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -7,12 +9,13 @@ use models::alert::Alert;
 use models::assessment::Assessment;
 use models::config::CheckedConfig;
 use models::decision::Revocation;
-use models::engine::{Considered, Engine, Input, Output, Phase, Trust};
+use models::engine::{Considered, Output};
 use models::event::{Event, Timestamp};
 use serde::Serialize;
 
-use crate::trace::{Item, Rejected, Surveyed, Trace, TraceError};
-use crate::verdict::Settlement;
+pub use stage::{Drive, Place, Stage, Step};
+
+use crate::trace::{Rejected, Surveyed, TraceError};
 
 /// What an input file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,7 +32,7 @@ pub enum Role {
 pub struct Plan<'a> {
     /// The settings.
     pub config: &'a CheckedConfig,
-    /// Policies that look on, see [`Engine::consider`].
+    /// Policies that look on, see [`models::engine::Engine::consider`].
     pub policies: &'a [CheckedConfig],
     /// History, learned without alerting.
     pub learn: &'a [Surveyed],
@@ -45,6 +48,17 @@ pub struct Plan<'a> {
     pub shift: Duration,
     /// How many threads decode.
     pub threads: NonZeroUsize,
+}
+
+/// Which part of the scored files is used, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// No event before this time.
+    pub from: Option<Timestamp>,
+    /// No event at or after this time.
+    pub until: Option<Timestamp>,
+    /// This long from the first event on, events are learned without alerting, as if they were history.
+    pub warmup: Duration,
 }
 
 /// One of the two halves into which the tasks of a set fall by a hash of their names.
@@ -115,11 +129,6 @@ pub trait Watch {
         Ok(())
     }
 
-    /// The next verdict that is known at `now`, to be told to the engine before an event of that time.
-    fn verdict(&mut self, _now: Timestamp) -> Option<Settlement> {
-        None
-    }
-
     /// A line was no event.
     ///
     /// # Errors
@@ -148,75 +157,40 @@ pub enum DriveError {
 /// # Errors
 /// When a file cannot be read or `watch` stops the replay.
 pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
-    let mut engine = Engine::new(plan.config.clone());
-    engine.consider(plan.policies.to_vec());
+    let mut drive = Drive::start(plan.clone(), Window::default(), &std::env::temp_dir());
     let mut outputs = Vec::new();
-    for role in [Role::Learn, Role::Events] {
-        let (files, phase) = match role {
-            Role::Learn => (plan.learn, Phase::Warmup),
-            Role::Events => (plan.events, if plan.freeze { Phase::Frozen } else { Phase::Live }),
-        };
-        for item in Trace::open(files, plan.threads).map_err(DriveError::from)? {
-            let mut event = match item.map_err(DriveError::from)? {
-                Item::Event(event) => event,
-                Item::Rejected(rejected) => {
-                    watch.rejected(role, &rejected)?;
-                    continue;
+    while let Some(step) = drive.next(&mut outputs).map_err(W::Error::from)? {
+        match step {
+            Step::Handled { role, event } => {
+                deliver(role, &event, &mut outputs, watch)?;
+                if role == Role::Events && !plan.policies.is_empty() {
+                    watch.considered(&event, drive.considered())?;
                 }
-            };
-            if plan.new_tasks.is_some_and(|half| half.holds(event.task.as_deref()) != (role == Role::Events)) {
-                continue;
             }
-            if plan.without_task {
-                event.task = None;
-            }
-            if role == Role::Events {
-                event.time = event.time.saturating_add(plan.shift);
-            }
-            while let Some(settled) = (role == Role::Events).then(|| watch.verdict(event.time)).flatten() {
-                engine.handle(settled.input(), &mut outputs);
-            }
-            let input = Input::recorded(&event, Trust::Revoke, phase);
-            engine.handle(input, &mut outputs);
-            let assessed = deliver(role, &event, &mut outputs, watch)?;
-            if assessed != 1 {
-                return Err(DriveError::Assessed { id: event.id.into(), assessed }.into());
-            }
-            if role == Role::Events && !plan.policies.is_empty() {
-                watch.considered(&event, engine.considered())?;
-            }
-        }
-        if role == Role::Learn {
-            // Without a history there is nothing to publish early: the engine then starts as it does live.
-            if !plan.learn.is_empty() {
-                engine.publish(&mut outputs);
-                outputs.clear();
-            }
-            watch.published()?;
+            Step::Rejected { role, rejected } => watch.rejected(role, &rejected)?,
+            Step::Published => watch.published()?,
         }
     }
     Ok(())
 }
 
-/// Hands on what the engine said of one event; returns how many assessments there were.
-fn deliver<W: Watch>(role: Role, event: &Event, outputs: &mut Vec<Output>, watch: &mut W) -> Result<usize, W::Error> {
-    let mut assessed = 0;
+/// Hands on what the engine said of one event.
+pub(crate) fn deliver<W: Watch>(
+    role: Role,
+    event: &Event,
+    outputs: &mut Vec<Output>,
+    watch: &mut W,
+) -> Result<(), W::Error> {
     for output in outputs.drain(..) {
         match (output, role) {
-            (Output::Assessed(assessment), Role::Learn) => {
-                assessed += 1;
-                watch.learned(event, &assessment)?;
-            }
-            (Output::Assessed(assessment), Role::Events) => {
-                assessed += 1;
-                watch.assessed(event, &assessment)?;
-            }
+            (Output::Assessed(assessment), Role::Learn) => watch.learned(event, &assessment)?,
+            (Output::Assessed(assessment), Role::Events) => watch.assessed(event, &assessment)?,
             (Output::Alert(alert), Role::Events) => watch.alerted(*alert)?,
             (Output::Revocation(revocation), Role::Events) => watch.revoked(*revocation)?,
             (Output::Alert(_) | Output::Revocation(_), Role::Learn) => {}
         }
     }
-    Ok(assessed)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! The crate is a driver of [`models::engine::Engine::handle`] and nothing else scores here: [`trace`] turns files into
 //! one stream in order of event time, [`drive`] hands it to the engine, [`run`] writes what comes out, [`quality`]
 //! compares it with labels, [`benchmark`] follows the protocols of public data, [`suite`] measures whole collections of
-//! both, and [`population`] needs no files and measures a generated fleet. There is no network client in here.
+//! both, [`population`] needs no files and measures a generated fleet, and [`convert`] turns event
+//! files into Parquet. There is no network client in here.
 
 pub mod args;
 pub mod benchmark;
 pub mod command;
 pub mod config;
+pub mod convert;
 pub mod diff;
 pub mod drive;
 pub mod floor;

@@ -1,22 +1,35 @@
 //! One replay: learn, score, and write the result folder.
 
+mod checkpoint;
 mod digest;
 pub(crate) mod folder;
+mod pace;
+mod progress;
 mod recorder;
+mod scribe;
+mod state_log;
+mod stop;
+mod walk;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use models::alert::Alert;
 use models::config::{CheckedConfig, EngineConfig};
+use models::engine::RestoreError;
 
+pub use checkpoint::CheckpointError;
 pub use digest::Digest;
 pub use folder::FolderError;
+pub use pace::{Pace, PaceError};
+pub use progress::Progress;
+pub use stop::on_signals;
 
-use crate::drive::{DriveError, Plan, drive};
+use crate::drive::{DriveError, Window};
 use crate::label::{Labels, LabelsError};
 use crate::quality::Collector;
 use crate::report::{Report, ReportError};
@@ -25,9 +38,10 @@ use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, survey};
 use crate::verdict::{Verdicts, VerdictsError};
 use folder::Folder;
-use recorder::Recorder;
 pub(crate) use recorder::Recording;
+use walk::{Told, Walk, Walked};
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch that stands for itself")]
 /// What to replay, and where to.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -35,18 +49,20 @@ pub struct Options {
     pub learn: Vec<PathBuf>,
     /// What is scored: files, folders or patterns.
     pub events: Vec<PathBuf>,
-    /// Ground truth by session. May be empty.
+    /// Ground truth by session. May be empty. With labels no checkpoint is kept: figures need the whole run.
     pub labels: Vec<PathBuf>,
-    /// Verdicts of analysts. May be empty.
+    /// Verdicts of analysts. May be empty. With verdicts no checkpoint is kept.
     pub verdicts: Vec<PathBuf>,
     /// How long after its time a verdict is told to the engine. Without verdicts, labels become verdicts on alerts so long
     /// after those were opened; `None` keeps labels from the engine.
     pub label_delay: Option<Duration>,
+    /// Which part of `events` is used, and how.
+    pub window: Window,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// The engine's settings.
     pub config: CheckedConfig,
-    /// Seed of intervals, random scores and injections.
+    /// Seed of intervals and random scores.
     pub seed: u64,
     /// The result folder.
     pub out: PathBuf,
@@ -56,8 +72,54 @@ pub struct Options {
     pub threads: NonZeroUsize,
     /// Whether to write into a folder that holds something else.
     pub force: bool,
-    /// Whether to show progress on the terminal.
-    pub progress: bool,
+    /// Whether a line that is no event ends the replay.
+    pub strict: bool,
+    /// How fast the scored events come. The result does not depend on it.
+    pub pace: Pace,
+    /// Whether to go on from a checkpoint in the result folder, if there is one.
+    pub resume: bool,
+    /// When to write a checkpoint. The result does not depend on it.
+    pub checkpoints: Checkpoints,
+    /// How progress is shown.
+    pub progress: Progress,
+    /// Set by whoever wants the replay to end early, with a checkpoint.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            learn: Vec::new(),
+            events: Vec::new(),
+            labels: Vec::new(),
+            verdicts: Vec::new(),
+            label_delay: None,
+            window: Window::default(),
+            freeze: false,
+            config: CheckedConfig::default(),
+            seed: 7,
+            out: PathBuf::new(),
+            scores: Format::default(),
+            threads: NonZeroUsize::MIN,
+            force: false,
+            strict: false,
+            pace: Pace::default(),
+            resume: false,
+            checkpoints: Checkpoints::default(),
+            progress: Progress::None,
+            stop: Arc::default(),
+        }
+    }
+}
+
+/// When a checkpoint is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Checkpoints {
+    /// Every 30 seconds, or less often where writing one takes more than a twentieth of the time.
+    #[default]
+    Timed,
+    /// Whenever so many lines were handled.
+    Every(u64),
 }
 
 /// What came of a replay, besides its folder.
@@ -69,7 +131,7 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
 }
 
-/// Why a replay could not run.
+/// Why a replay could not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Reading or scoring.
@@ -84,12 +146,41 @@ pub enum RunError {
     /// The result folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The engine's state in it.
+    #[error("the checkpoint cannot be used: {0}; leave out --resume to start anew")]
+    Restore(#[from] RestoreError),
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
     /// Something has no JSON form.
     #[error("cannot write the result as JSON: {0}; please report this")]
     Json(#[from] serde_json::Error),
+    /// A line is no event, and that was to end the replay.
+    #[error("line {line} of `{file}` is no event: {detail}; correct it, or leave out --strict to go on without it")]
+    Strict {
+        /// The file.
+        file: String,
+        /// Line or row number, from 1.
+        line: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Somebody stopped it.
+    #[error("stopped after {handled} of {total} events; {next}")]
+    Stopped {
+        /// Lines handled.
+        handled: u64,
+        /// Lines there are.
+        total: u64,
+        /// How to go on.
+        next: &'static str,
+    },
+    /// The thread that writes ended early.
+    #[error("the thread that writes the result ended early; please report this")]
+    Scribe,
 }
 
 impl From<TraceError> for RunError {
@@ -100,8 +191,8 @@ impl From<TraceError> for RunError {
 
 /// Runs a replay and writes its result folder.
 ///
-/// Memory is the engine's, one row group, the alerts, that of [`crate::tally::Tally`] and, with labels, of [`Collector`];
-/// nothing grows with the number of events.
+/// Memory is the engine's, that of the streams (see [`crate::trace`]), one row group, the alerts, that of
+/// [`crate::tally::Tally`] and, with labels, of [`Collector`]; nothing grows with the number of events.
 ///
 /// # Errors
 /// When an input cannot be read or the result cannot be written. The folder then holds no summary.
@@ -116,25 +207,9 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
     let collector = labels.map(|labels| Collector::new(labels, true).with_seed(options.seed));
-    let lines = learn.iter().chain(&events).map(|file| file.lines).sum();
-    let mut recorder = Recorder::new(&mut folder, options.scores, collector, &inputs, progress(options, lines))?
-        .with_verdicts(verdicts);
-    let plan = Plan {
-        config: &options.config,
-        policies: &[],
-        learn: &learn,
-        events: &events,
-        freeze: options.freeze,
-        without_task: false,
-        new_tasks: None,
-        shift: Duration::ZERO,
-        threads: options.threads,
-    };
-    let started = Instant::now();
-    drive(&plan, &mut recorder)?;
-    let seconds = started.elapsed().as_secs_f64();
-
-    let recording = recorder.finish(&mut folder)?;
+    let walk = Walk { options, learn: &learn, events: &events, inputs: &inputs };
+    let Walked { recorder, seconds, verdicts } = walk.walk(&mut folder, Told { collector, verdicts })?;
+    let recording = Recording { verdicts, ..recorder.finish(&mut folder)? };
     let handled = recording.learned.events + recording.events();
     let timing =
         Timing { seconds, events_per_second: handled as f64 / seconds.max(1e-9), threads: options.threads.get() };
@@ -181,20 +256,6 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn progress(options: &Options, lines: u64) -> ProgressBar {
-    if !options.progress {
-        return ProgressBar::hidden();
-    }
-    // indicatif draws on a terminal only.
-    let bar = ProgressBar::new(lines);
-    let style = ProgressStyle::with_template("{msg:9} {bar:30} {human_pos}/{human_len} events  {per_sec}  {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.set_message("learning");
-    bar
-}
-
 fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, timing: Timing) -> Summary {
     let tally = &recording.tally;
     let budget = options.config.settings().budget;
@@ -214,6 +275,7 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         learned: recording.learned,
         events: recording.events(),
         quarantined: recording.quarantined,
+        rejected: recording.rejected.clone(),
         outcomes: tally.outcomes.clone(),
         decisions: tally.decisions.clone(),
         identities: tally.identities.len() as u64,

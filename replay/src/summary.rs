@@ -5,8 +5,8 @@ mod breakdown;
 use std::collections::BTreeMap;
 
 use models::config::EngineConfig;
-use models::event::Timestamp;
-use serde::Serialize;
+use models::event::{RejectionCode, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::quality::{Judgement, Quality};
 use crate::trace::Order;
@@ -35,7 +35,7 @@ pub struct InputFile {
 }
 
 /// Counts of the history.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
     /// Events handed to the engine.
     pub events: u64,
@@ -56,10 +56,10 @@ pub struct BudgetFigures {
     pub revocations: u64,
 }
 
-/// How long it took. The only part of a result that differs between two runs of the same input.
+/// How long it took. The only part of a result that differs between two runs of the same files.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Timing {
-    /// Wall time of learning and scoring.
+    /// Wall time of learning and scoring, over all processes if it was resumed.
     pub seconds: f64,
     /// Events learned and scored a second.
     pub events_per_second: f64,
@@ -92,6 +92,8 @@ pub struct Summary {
     pub events: u64,
     /// Lines among them that are no events.
     pub quarantined: u64,
+    /// Lines that are no events, learned ones included, by reason.
+    pub rejected: BTreeMap<RejectionCode, u64>,
     /// Events by outcome.
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Events by decision.

@@ -3,14 +3,16 @@
 mod csv;
 mod parquet;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use models::assessment::Assessment;
 use models::dimension::{Dimension, DimensionValues};
 use models::event::{Event, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use parquet::ParquetState;
 
 /// The columns, in order. The dimensions are those of [`Dimension::ALL`].
 pub const COLUMNS: [&str; 20] = [
@@ -37,7 +39,7 @@ pub const COLUMNS: [&str; 20] = [
 ];
 
 /// How the rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Apache Parquet, zstd, in row groups of 65,536.
@@ -144,6 +146,17 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Where a table stands: see [`Table::resume`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableState {
+    /// There is no table.
+    None,
+    /// Length of a text file in bytes.
+    Text(u64),
+    /// A Parquet file.
+    Parquet(ParquetState),
+}
+
 /// Writes rows; memory is one row group.
 pub struct Table(Kind);
 
@@ -186,8 +199,46 @@ impl Table {
                 csv::write_header(&mut out)?;
                 Kind::Csv(out)
             }
-            Format::Parquet => Kind::Parquet(Box::new(parquet::Writer::new(open()?)?)),
+            Format::Parquet => Kind::Parquet(Box::new(parquet::Writer::create(path)?)),
         }))
+    }
+
+    /// Goes on with a table where `state` was taken; what was written after it is cut off.
+    ///
+    /// # Errors
+    /// What the system says; also when the state is not one of this format.
+    pub fn resume(format: Format, path: &Path, state: &TableState) -> io::Result<Self> {
+        let open = |length: u64| -> io::Result<BufWriter<File>> {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(BufWriter::with_capacity(1 << 16, file))
+        };
+        Ok(Self(match (format, state) {
+            (Format::None, TableState::None) => Kind::None,
+            (Format::Ndjson, TableState::Text(length)) => Kind::Ndjson(open(*length)?),
+            (Format::Csv, TableState::Text(length)) => Kind::Csv(open(*length)?),
+            (Format::Parquet, TableState::Parquet(state)) => {
+                Kind::Parquet(Box::new(parquet::Writer::resume(path, state)?))
+            }
+            _ => return Err(io::Error::other("the checkpoint is of another format")),
+        }))
+    }
+
+    /// Makes durable what was written, and tells how to go on from here.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn state(&mut self) -> io::Result<TableState> {
+        Ok(match &mut self.0 {
+            Kind::None => TableState::None,
+            Kind::Ndjson(out) | Kind::Csv(out) => {
+                out.flush()?;
+                out.get_ref().sync_data()?;
+                TableState::Text(out.stream_position()?)
+            }
+            Kind::Parquet(writer) => TableState::Parquet(writer.state()?),
+        })
     }
 
     /// Writes one row.

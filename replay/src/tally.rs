@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use models::alert::{Alert, AlertId};
-use models::assessment::{Assessment, Decision};
+use models::assessment::{Assessment, Decision, Outcome};
 use models::decision::Revocation;
 use models::dimension::Dimension;
 use models::event::{Event, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Names come from whoever sends events; beyond this many tools or tasks the rest are counted together.
 const MAX_NAMES: usize = 4096;
@@ -19,7 +20,7 @@ const DAY_SECONDS: i64 = 86_400;
 const HOUR_SECONDS: i64 = 3_600;
 
 /// What one identity did and would have met.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IdentityTally {
     /// Events scored.
     pub events: u64,
@@ -34,7 +35,7 @@ pub struct IdentityTally {
 }
 
 /// How often a tool was used, or a task was worked on, and was part of an alert.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UseTally {
     /// Events.
     pub events: u64,
@@ -45,7 +46,7 @@ pub struct UseTally {
 }
 
 /// What a dimension was the strongest part of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DimensionTally {
     /// Alerts.
     pub alerts: u64,
@@ -54,7 +55,7 @@ pub struct DimensionTally {
 }
 
 /// What happened in a span of time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanTally {
     /// Events.
     pub events: u64,
@@ -66,7 +67,7 @@ pub struct SpanTally {
 
 /// Everything counted over the scored events. Memory grows with identities, sessions (8 bytes), hours, and days of an
 /// identity (8 bytes), not with events.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// By tenant and identity.
     pub identities: BTreeMap<(Box<str>, Box<str>), IdentityTally>,
@@ -79,8 +80,10 @@ pub struct Tally {
     /// By hour, counted from the epoch.
     pub hours: BTreeMap<i64, SpanTally>,
     /// Events by outcome.
+    #[serde(deserialize_with = "known_words")]
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Events by decision.
+    #[serde(deserialize_with = "known_words")]
     pub decisions: BTreeMap<&'static str, u64>,
     /// Earliest and latest event time.
     pub span: Option<(Timestamp, Timestamp)>,
@@ -193,6 +196,17 @@ pub fn day_name(day: i64) -> String {
     Timestamp::from_seconds(day.saturating_mul(DAY_SECONDS)).to_string().chars().take(10).collect()
 }
 
+/// Counts by outcome or decision, as they were stored.
+fn known_words<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let outcomes = [Outcome::Scored, Outcome::Duplicate, Outcome::Late].map(Outcome::as_str);
+    let decisions = [Decision::None, Decision::Record, Decision::Alert, Decision::Revoke].map(Decision::as_str);
+    let counts = BTreeMap::<String, u64>::deserialize(stored)?.into_iter().map(|(word, count)| {
+        let known = outcomes.into_iter().chain(decisions).find(|known| *known == word);
+        known.map(|known| (known, count)).ok_or_else(|| de::Error::custom("neither an outcome nor a decision"))
+    });
+    counts.collect()
+}
+
 fn hash(parts: impl Hash) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     parts.hash(&mut hasher);
@@ -201,7 +215,6 @@ fn hash(parts: impl Hash) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use models::assessment::Outcome;
     use models::event::decode;
 
     use super::*;

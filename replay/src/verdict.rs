@@ -3,7 +3,7 @@
 //! Either a file says them, or labels do: then every alert is settled by the labels of its sessions, so long after it was
 //! opened. An event sees a verdict only if the verdict's time, with the delay, is not after its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use datasets::reader::{LineReader, ReadError};
 use models::alert::{Alert, AlertId, AlertKind};
 use models::assessment::Assessment;
 use models::decision::Verdict;
-use models::engine::Input;
+use models::engine::{Input, Output};
 use models::event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,8 @@ pub struct Verdicts {
     number: u64,
     delay: Duration,
     labels: Option<Labels>,
+    /// Alerts that a verdict by labels was scheduled for.
+    opened: HashSet<AlertId>,
     alerts: HashMap<AlertId, Opened>,
     sessions: HashMap<(Box<str>, Box<str>), AlertId>,
     handed: Handed,
@@ -150,8 +152,16 @@ impl Verdicts {
         self.to_come.insert((time.saturating_add(self.delay), self.number), (about, verdict));
     }
 
-    /// Takes in what was found out about an event.
-    pub fn assessed(&mut self, event: &Event, assessment: &Assessment) {
+    /// Takes in what the engine said of an event.
+    pub fn said(&mut self, event: &Event, output: &Output) {
+        match output {
+            Output::Assessed(assessment) => self.assessed(event, assessment),
+            Output::Alert(alert) => self.alerted(alert),
+            Output::Revocation(_) => {}
+        }
+    }
+
+    fn assessed(&mut self, event: &Event, assessment: &Assessment) {
         let Some(alert) = &assessment.alert else { return };
         let session = event.session.as_deref().unwrap_or(&assessment.session);
         self.sessions.insert((event.identity.clone(), session.into()), alert.clone());
@@ -172,9 +182,10 @@ impl Verdicts {
         }
     }
 
-    /// Takes in an alert.
-    pub fn alerted(&mut self, alert: &Alert, opens: bool) {
-        if opens && alert.kind == AlertKind::ScopeDrift && self.labels.is_some() {
+    /// Schedules the verdict of an alert that has just been opened.
+    fn alerted(&mut self, alert: &Alert) {
+        let opens = alert.updated == alert.opened && self.opened.insert(alert.id.clone());
+        if opens && !alert.closed && alert.kind == AlertKind::ScopeDrift && self.labels.is_some() {
             self.handed.known += 1;
             self.schedule(alert.opened, About::Alert(alert.id.clone()), None);
         }

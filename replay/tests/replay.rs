@@ -6,11 +6,13 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use datasets::writer::PackedWriter;
-use models::config::CheckedConfig;
 use models::event::Timestamp;
 use proptest::prelude::*;
+use replay::convert::{ConvertError, convert};
+use replay::drive::Window;
 use replay::quality::Method;
 use replay::run::{Options, RunError, run};
 use replay::suite;
@@ -47,17 +49,10 @@ fn options(learn: &Path, events: &Path, out: PathBuf) -> Options {
     Options {
         learn: vec![learn.to_path_buf()],
         events: vec![events.to_path_buf()],
-        labels: Vec::new(),
-        verdicts: Vec::new(),
-        label_delay: None,
         freeze: true,
-        seed: 7,
-        config: CheckedConfig::default(),
         out,
         scores: Format::Ndjson,
-        threads: NonZeroUsize::MIN,
-        force: false,
-        progress: false,
+        ..Options::default()
     }
 }
 
@@ -167,37 +162,183 @@ fn a_folder_that_holds_something_else_is_left_alone() {
     assert!(!folder.path().join("summary.json").exists());
 }
 
+/// Lines of one tool call each, a minute apart or at the same instant.
+fn calls(tools: &[(usize, bool)]) -> Vec<String> {
+    let mut second = 0;
+    let line = |(i, (tool, later)): (usize, &(usize, bool))| {
+        second += i64::from(*later) * 60;
+        event(i, second, ["a", "b"][i % 2], &format!("s{}", i / 6), ["w", "x", "y", "z"][*tool], "file:/a")
+    };
+    tools.iter().enumerate().map(line).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     /// Law: how events are spread over files and threads does not change the digest, as long as times differ.
     #[test]
     fn spreading_events_over_files_changes_nothing(
-        tools in prop::collection::vec(0_usize..4, 8..60),
+        tools in prop::collection::vec((0_usize..4, Just(true)), 8..60),
         spread in prop::collection::vec(0_usize..3, 60),
-        threads in 1_usize..4,
+        threads in 1_usize..9,
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let lines: Vec<String> = tools
-            .iter()
-            .enumerate()
-            .map(|(i, t)| event(i, i64::try_from(i).unwrap() * 60, ["a", "b"][i % 2], &format!("s{}", i / 6), ["w", "x", "y", "z"][*t], "file:/a"))
-            .collect();
+        let lines = calls(&tools);
         let whole = folder.path().join("whole.ndjson");
         std::fs::write(&whole, lines.concat()).unwrap();
-        let mut parts = vec![String::new(); 3];
-        for (line, part) in lines.iter().zip(&spread) {
-            parts[*part].push_str(line);
-        }
-        let parted: Vec<PathBuf> = (0..3).map(|i| folder.path().join(format!("part-{i}.ndjson"))).collect();
-        for (path, part) in parted.iter().zip(&parts) {
-            std::fs::write(path, part).unwrap();
-        }
+        let parted = parted(folder.path(), &lines, &spread);
         let base = Options { learn: Vec::new(), freeze: false, ..options(&whole, &whole, folder.path().join("one")) };
         let one = replayed(&base).unwrap().digest;
         let threads = NonZeroUsize::new(threads).unwrap();
         let many = replayed(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
         prop_assert_eq!(one, many);
     }
+
+    /// Law: the order in which files are named, their names and the number of threads do not change the digest, also
+    /// where many events happen at the same instant.
+    #[test]
+    fn naming_files_in_another_order_changes_nothing(
+        tools in prop::collection::vec((0_usize..4, prop::bool::weighted(0.2)), 8..60),
+        spread in prop::collection::vec(0_usize..4, 60),
+        turn in 1_usize..4,
+        threads in 1_usize..9,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = parted(folder.path(), &calls(&tools), &spread);
+        let base = Options { events: files.clone(), scores: Format::None, out: folder.path().join("one"), ..Options::default() };
+        let one = replayed(&base).unwrap().digest;
+        let renamed = |(i, file): (usize, &PathBuf)| {
+            let name = folder.path().join(format!("other-{}.ndjson", (i + turn) % 4));
+            std::fs::rename(file, &name).unwrap();
+            name
+        };
+        let mut files: Vec<PathBuf> = files.iter().enumerate().map(renamed).collect();
+        files.rotate_left(turn);
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let other = replayed(&Options { events: files, threads, out: folder.path().join("other"), ..base }).unwrap().digest;
+        prop_assert_eq!(one, other);
+    }
+
+    /// Law: nothing that happens later changes an earlier score.
+    #[test]
+    fn a_later_event_changes_no_earlier_score(
+        tools in prop::collection::vec((0_usize..4, prop::bool::weighted(0.8)), 20..60),
+        cut in 5_usize..15,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = calls(&tools);
+        let rows = |name: &str, lines: &[String]| {
+            let (file, out) = (folder.path().join(format!("{name}.ndjson")), folder.path().join(name));
+            std::fs::write(&file, lines.concat()).unwrap();
+            replayed(&Options { learn: Vec::new(), freeze: false, ..options(&file, &file, out.clone()) }).unwrap();
+            std::fs::read_to_string(out.join("scores.ndjson")).unwrap()
+        };
+        let mut changed = lines.clone();
+        for line in &mut changed[cut..] {
+            *line = line.replace("file:/a", "iban:XX").replace(r#""identity":"a""#, r#""identity":"c""#);
+        }
+        let (before, after) = (rows("before", &lines), rows("after", &changed));
+        prop_assert_ne!(&before, &after);
+        prop_assert_eq!(before.lines().take(cut).collect::<Vec<_>>(), after.lines().take(cut).collect::<Vec<_>>());
+    }
+}
+
+fn parted(folder: &Path, lines: &[String], spread: &[usize]) -> Vec<PathBuf> {
+    let mut parts = vec![String::new(); 4];
+    for (line, part) in lines.iter().zip(spread) {
+        parts[*part].push_str(line);
+    }
+    let write = |(i, part): (usize, &String)| {
+        let path = folder.join(format!("{i}.ndjson"));
+        std::fs::write(&path, part).unwrap();
+        path
+    };
+    parts.iter().enumerate().map(write).collect()
+}
+
+#[test]
+fn a_warm_up_is_a_history_and_a_window_is_a_shorter_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let whole = folder.path().join("whole.ndjson");
+    std::fs::write(&whole, read(&learn) + &read(&test)).unwrap();
+    let base = options(&learn, &test, folder.path().join("out"));
+    let apart = replayed(&base).unwrap();
+    let start = Timestamp::from_seconds(1_767_225_600);
+    let warmup = Duration::from_hours(120);
+    let window = Window { warmup, ..Window::default() };
+    let together = Options { learn: Vec::new(), events: vec![whole.clone()], window, ..base.clone() };
+    let together = replayed(&together).unwrap();
+    assert_eq!((together.digest, together.learned), (apart.digest, apart.learned));
+
+    let until = start.saturating_add(Duration::from_hours(150));
+    let window = Window { from: Some(start.saturating_add(warmup)), until: Some(until), ..Window::default() };
+    let cut = replayed(&Options { learn: Vec::new(), events: vec![whole], window, ..base.clone() }).unwrap();
+    let shorter = folder.path().join("shorter.ndjson");
+    std::fs::write(&shorter, read(&test).lines().take(30).fold(String::new(), |all, line| all + line + "\n")).unwrap();
+    let expected = replayed(&Options { learn: Vec::new(), events: vec![shorter], ..base }).unwrap();
+    assert_eq!((cut.digest, cut.events), (expected.digest, 30));
+}
+
+#[test]
+fn the_pace_does_not_change_the_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let base = options(&learn, &test, folder.path().join("out"));
+    let paced = Options { pace: "1000000000x".parse().unwrap(), ..base.clone() };
+    assert_eq!(replayed(&paced).unwrap().digest, replayed(&base).unwrap().digest);
+}
+
+#[test]
+fn the_same_events_as_csv_give_the_same_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    let base = options(&learn, &test, folder.path().join("out"));
+    let as_table = |path: &Path| {
+        let mut table = "id,time,identity,session,tool,action,target,bytes_in\n".to_owned();
+        for line in lines(path) {
+            let cell = |name: &str| line[name].as_str().map_or_else(|| line[name].to_string(), str::to_owned);
+            let cells = ["id", "time", "identity", "session", "tool", "action", "target", "bytes_in"].map(cell);
+            table.push_str(&(cells.join(",") + "\n"));
+        }
+        let path = path.with_extension("csv");
+        std::fs::write(&path, table).unwrap();
+        path
+    };
+    let tables = Options { learn: vec![as_table(&learn)], events: vec![as_table(&test)], ..base.clone() };
+    assert_eq!(replayed(&tables).unwrap().digest, replayed(&base).unwrap().digest);
+}
+
+#[test]
+fn the_same_events_converted_to_parquet_give_the_same_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    std::fs::write(&test, std::fs::read_to_string(&test).unwrap() + "{}\n").unwrap();
+    let base = options(&learn, &test, folder.path().join("out"));
+    let converted = |path: &Path| {
+        let out = path.with_extension("days");
+        let converted = convert(&[path.to_path_buf()], &out, NonZeroUsize::MIN).unwrap();
+        (out, converted)
+    };
+    let ((learn, first), (test, second)) = (converted(&learn), converted(&test));
+    assert_eq!((first.events, first.files, second.events, second.rejected.len()), (120, 5, 41, 1));
+    assert!(learn.join("events-2026-01-05.parquet").exists());
+    let tables = Options { learn: vec![learn], events: vec![test.clone()], ..base.clone() };
+    assert_eq!(replayed(&tables).unwrap().digest, replayed(&base).unwrap().digest);
+    // Nothing is replaced.
+    assert!(matches!(convert(std::slice::from_ref(&test), &test, NonZeroUsize::MIN), Err(ConvertError::Occupied(_))));
+}
+
+#[test]
+fn a_strict_replay_stops_at_the_first_line_that_is_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let (learn, test) = history(folder.path());
+    std::fs::write(&test, std::fs::read_to_string(&test).unwrap() + "{}\n").unwrap();
+    let base = options(&learn, &test, folder.path().join("out"));
+    let refused = replayed(&Options { strict: true, ..base.clone() }).unwrap_err();
+    assert!(matches!(&refused, RunError::Strict { line: 42, .. }), "{refused}");
+    assert!(!base.out.join("summary.json").exists());
+    assert_eq!(replayed(&base).unwrap().rejected.into_values().sum::<u64>(), 1);
 }
 
 /// A set, packed as the real ones are.

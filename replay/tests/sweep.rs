@@ -90,16 +90,10 @@ fn points_that_share_a_pass_say_what_a_pass_of_their_own_and_a_replay_say() {
             learn: vec![paths[0].clone()],
             events: vec![paths[1].clone()],
             labels: vec![paths[2].clone()],
-            verdicts: Vec::new(),
-            label_delay: None,
-            freeze: false,
-            seed: 7,
             config: settings.check().unwrap(),
             out: folder.path().join(format!("replayed-{i}")),
             scores: replay::table::Format::None,
-            threads: NonZeroUsize::MIN,
-            force: false,
-            progress: false,
+            ..replay::run::Options::default()
         });
         let summary = replayed.unwrap().summary;
         assert_eq!(

@@ -111,27 +111,33 @@ impl<'a> Conversion<'a> {
         Self { args, path, output, quarantine, written: 0, bad: 0, ignored: 0, reasons: BTreeMap::new() }
     }
 
+    /// Whatever ends it early, what was written before is whole.
     fn run(mut self, input: &mut Input, files: &[PathBuf]) -> anyhow::Result<Outcome> {
-        for file in files {
-            let name = shown_name(file);
-            let told = input.for_each(file, |entry| {
-                match entry {
-                    Ok(converted) => self.write(&converted.decoded.event)?,
-                    Err(bad) => self.leave_out(&name, &bad)?,
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            self.ignored += told.ignored;
-        }
+        let ended = files.iter().try_for_each(|file| self.file(input, file));
         match self.output.take() {
             Some(output) => output.finish()?,
-            None => Output::create(self.path, self.args.to)?.finish()?,
+            None if ended.is_ok() => Output::create(self.path, self.args.to)?.finish()?,
+            None => {}
         }
         if let Some(mut quarantine) = self.quarantine.take() {
             quarantine.flush()?;
         }
         self.report();
+        ended?;
         Ok(if self.bad > 0 { Outcome::Found } else { Outcome::Done })
+    }
+
+    fn file(&mut self, input: &mut Input, file: &Path) -> anyhow::Result<()> {
+        let name = shown_name(file);
+        let told = input.for_each(file, |entry| {
+            match entry {
+                Ok(converted) => self.write(&converted.decoded.event)?,
+                Err(bad) => self.leave_out(&name, &bad)?,
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.ignored += told.ignored;
+        Ok(())
     }
 
     fn write(&mut self, event: &Event) -> anyhow::Result<()> {

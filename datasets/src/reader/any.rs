@@ -45,7 +45,7 @@ pub struct Converted {
 ///
 /// What is no event is handed over as [`Malformed`], with its line, its bytes and the reason, and the stream goes on.
 /// Events come in the order of the file, which may not be that of time. Memory is bounded by the largest record
-/// ([`MAX_RECORD_BYTES`]; a parsed record takes up to some ten times its bytes) and by what a format has to remember
+/// ([`MAX_RECORD_BYTES`](super::MAX_RECORD_BYTES); a parsed record takes up to some ten times its bytes) and by what a format has to remember
 /// between records, which `docs/formats.md` states for each.
 ///
 /// ```

@@ -42,6 +42,18 @@ pub(super) fn set_outcome(draft: &mut Draft, outcome: ActionOutcome, from: &'sta
     draft.set("outcome", verb::outcome_name(outcome), from);
 }
 
+/// Sets `trace` if it is a W3C `traceparent`; another way to write ids (Base64) is no reason to lose the event.
+pub(super) fn set_trace(draft: &mut Draft, traceparent: &str, from: &'static str) {
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    let fits = matches!(parts.as_slice(), [version, trace, span, flags]
+        if (version.len(), trace.len(), span.len(), flags.len()) == (2, 32, 16, 2) && *version != "ff");
+    let is_id = |part: &&str| part.bytes().any(|byte| byte != b'0');
+    if fits && parts.iter().all(|part| is_hex(part)) && parts.iter().skip(1).take(2).all(is_id) {
+        draft.set("trace", traceparent, from);
+    }
+}
+
 /// Parts of an id joined by slashes; where that is too long, a digest of them, the same every time.
 pub(super) fn joined_id(parts: &[&str]) -> String {
     let joined = parts.join("/");
@@ -71,6 +83,27 @@ mod tests {
             ("list_accounts", Some("crm"), Some(Action::Read))
         );
         assert_eq!((event.targets, event.bytes_in), (vec!["account_id:42".into()], Some(19)));
+        for whole in ["mcp____x", "mcp__crm__", "mcp__crm"] {
+            let mut draft = Draft::default();
+            set_tool(&mut draft, whole, "name");
+            assert_eq!((draft.text("tool"), draft.has("server")), (Some(whole), false));
+        }
+    }
+
+    #[test]
+    fn a_trace_that_is_none_is_left_out() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for (trace, is_one) in [
+            (format!("00-{id}-00f067aa0ba902b7-01"), true),
+            (format!("00-{id}-0000000000000000-01"), false),
+            (format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()), false),
+            ("00-S/kvNXezTaajzpKdDg5HNg==-APBnqgupArc=-01".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let mut draft = Draft::default();
+            set_trace(&mut draft, &trace, "trace");
+            assert_eq!(draft.has("trace"), is_one, "{trace}");
+        }
     }
 
     #[test]

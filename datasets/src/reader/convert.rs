@@ -1,4 +1,7 @@
 //! What every reader of a foreign format is: a thing that is shown one record after the other and says what happened.
+//!
+//! A new format is a file beside this one that implements [`Convert`], a variant of [`super::Format`] with the members it is
+//! told by, and a section of `docs/formats.md`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,6 +17,11 @@ use super::draft::Draft;
 pub(super) trait Convert: Send {
     /// Takes the next record; what it says may come out now, or once later records were seen.
     fn record(&mut self, at: &Place<'_>, record: &Value, out: &mut Out);
+
+    /// What a line holds that is no JSON, where a format is also written into text logs.
+    fn line(&self, _: &str) -> Option<Value> {
+        None
+    }
 
     /// There are no more records.
     fn finish(&mut self, out: &mut Out);

@@ -72,9 +72,13 @@ impl Foreign {
                 let Some(record) = records.next_record()? else { return Ok(false) };
                 let Record { line, document, in_list, raw: bytes, length, .. } = record;
                 let raw = Raw { bytes, length };
+                let place = Place { stem, line, document, in_list, raw };
                 match parse(&record) {
-                    Ok(value) => convert.record(&Place { stem, line, document, in_list, raw }, &value, out),
-                    Err(rejection) => out.reject(line, raw, rejection),
+                    Ok(value) => convert.record(&place, &value, out),
+                    Err(rejection) => match as_text(&record).and_then(|text| convert.line(text)) {
+                        Some(value) => convert.record(&place, &value, out),
+                        None => out.reject(line, raw, rejection),
+                    },
                 }
             }
             Records::Table(rows) => {
@@ -90,6 +94,13 @@ impl Foreign {
         }
         Ok(true)
     }
+}
+
+/// A whole line that does not even begin as JSON.
+fn as_text<'a>(record: &Record<'a>) -> Option<&'a str> {
+    let is_whole = record.complete && record.length == record.raw.len() as u64;
+    let is_text = is_whole && !matches!(record.raw.first(), Some(b'{'));
+    std::str::from_utf8(record.raw).ok().filter(|_| is_text)
 }
 
 /// A record as JSON, within the limits of what is read.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use super::mcp::line::enveloped;
+
 /// What a file holds. The names are those of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -70,7 +72,12 @@ impl Format {
     pub fn detect(head: &[u8]) -> Self {
         let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
         if !matches!(head.first(), Some(b'{' | b'[')) {
-            let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let mut lines = head.split(|byte| *byte == b'\n');
+            let is_message = |line: &[u8]| std::str::from_utf8(line).is_ok_and(|line| enveloped(line).is_some());
+            if lines.clone().any(is_message) {
+                return Format::Mcp;
+            }
+            let line = lines.next().unwrap_or_default();
             let is_header = line.contains(&b',') && !line.iter().any(|byte| matches!(byte, b'{' | b'}'));
             return if is_header { Format::Csv } else { Format::Native };
         }
@@ -181,6 +188,7 @@ mod tests {
             (r#"[{"eventVersion":"1.08","eventName":"x","eventSource":"y"}]"#, Format::Cloudtrail),
             (r#"{"jsonrpc":"2.0","id":1}"#, Format::Mcp),
             (r#"{"time":"t","message":{"jsonrpc":"2.0"}}"#, Format::Mcp),
+            ("starting\n10:00 [crm] [info] Message: {\"jsonrpc\":\"2.0\"} {}\n", Format::Mcp),
             (r#"{"class_uid":6003}"#, Format::Ocsf),
             ("not an event", Format::Native),
             ("", Format::Native),

@@ -1,15 +1,17 @@
 //! Logs of the Model Context Protocol: a request and its response become one event.
 //!
-//! JSON-RPC 2.0 messages, bare, in batches, or in an envelope that says when, who and where. Source: the MCP
+//! JSON-RPC 2.0 messages, bare, in batches, in an envelope that says when, who and where, or in lines of text logs. Source: the MCP
 //! specification up to 2026-07-28.
+
+pub(super) mod line;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use models::event::{Action, ActionOutcome};
+use models::event::{Action, ActionOutcome, MAX_NAME_BYTES, Rejection, RejectionCode};
 use serde_json::Value;
 
-use super::call::{joined_id, set_action, set_arguments, set_outcome, set_tool};
+use super::call::{joined_id, set_action, set_arguments, set_outcome, set_tool, set_trace};
 use super::convert::{Convert, KeptRaw, Out, Place};
 use super::draft::Draft;
 use super::time::first_time;
@@ -97,6 +99,11 @@ impl Convert for Mcp {
         out.ignored += u64::from(!found);
     }
 
+    /// A text log says much beside the messages, which is no mistake.
+    fn line(&self, line: &str) -> Option<Value> {
+        Some(line::enveloped(line).unwrap_or_default())
+    }
+
     fn finish(&mut self, out: &mut Out) {
         while let Some((number, key)) = self.order.pop_front() {
             self.let_go(number, &key, out);
@@ -139,6 +146,12 @@ impl Mcp {
             return;
         };
         let key = (connection, id);
+        if key.0.len() > MAX_NAME_BYTES || key.1.len() > MAX_NAME_BYTES {
+            let detail =
+                format!("session or id of the request have more than {MAX_NAME_BYTES} bytes; they cannot be paired");
+            out.reject(place.line, place.raw, Rejection::new(RejectionCode::TextTooLong, detail));
+            return;
+        }
         match text(message, "method") {
             Some(method) => {
                 let initialize = method == "initialize";
@@ -196,7 +209,7 @@ impl Mcp {
         if !draft.has("server") {
             draft.set("server", known.and_then(|known| known.server.clone()), "name in serverInfo");
         }
-        draft.set("trace", text(params, "_meta.traceparent"), "params._meta.traceparent");
+        set_trace(&mut draft, text(params, "_meta.traceparent").unwrap_or_default(), "params._meta.traceparent");
         let method = text(message, "method").unwrap_or_default();
         if method == "tools/call" {
             set_tool(&mut draft, text(params, "name").unwrap_or_default(), "params.name");
@@ -220,7 +233,8 @@ impl Mcp {
             return;
         };
         if initialize {
-            let server = text(message, "result.serverInfo.name").map(str::to_owned);
+            let name = text(message, "result.serverInfo.name").filter(|name| name.len() <= MAX_NAME_BYTES);
+            let server = name.map(str::to_owned);
             self.connection(&key.0).server = server;
             out.ignored += 1;
             return;
@@ -251,7 +265,8 @@ impl Mcp {
     }
 
     fn note_client(&mut self, connection: &str, info: Option<&Value>) {
-        let owned = |member| info.and_then(|info| text(info, member)).map(str::to_owned);
+        let short = |text: &&str| text.len() <= MAX_NAME_BYTES;
+        let owned = |member| info.and_then(|info| text(info, member)).filter(short).map(str::to_owned);
         let (client, version) = (owned("name"), owned("version"));
         let connection = self.connection(connection);
         (connection.client, connection.version) = (client, version);

@@ -3,7 +3,7 @@
 use models::event::{Action, ActionOutcome};
 use serde_json::Value;
 
-use super::call::{set_action, set_outcome};
+use super::call::{set_action, set_outcome, set_trace};
 use super::convert::{Convert, Out, Place};
 use super::draft::Draft;
 use super::target::url;
@@ -67,7 +67,7 @@ fn draft(record: &Value) -> Draft {
     draft.copy("revision.model", record, &["ai_model.name"]);
     draft.copy("revision.agent", record, &["ai_agent.version"]);
     if let (Some(trace), Some(span)) = (text(record, "trace.uid"), text(record, "trace.span.uid")) {
-        draft.set("trace", format!("00-{trace}-{span}-01"), "trace.uid and trace.span.uid");
+        set_trace(&mut draft, &format!("00-{trace}-{span}-01"), "trace.uid and trace.span.uid");
     }
     draft
 }

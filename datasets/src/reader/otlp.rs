@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use models::event::{Action, ActionOutcome, Timestamp};
 use serde_json::Value;
 
-use super::call::{set_action, set_arguments, set_outcome, set_tool};
+use super::call::{set_action, set_arguments, set_outcome, set_tool, set_trace};
 use super::convert::{Convert, KeptRaw, Out, Place};
 use super::draft::Draft;
 use super::mcp::asked_for;
@@ -164,7 +164,8 @@ fn draft(span: &Value, attributes: &Value, resource: &Value, tool: &str) -> Draf
     let (trace, id) = (text(span, "traceId").unwrap_or_default(), text(span, "spanId").unwrap_or_default());
     if !trace.is_empty() && !id.is_empty() {
         draft.set("id", format!("{trace}/{id}"), "traceId and spanId");
-        draft.set("trace", format!("00-{}-{}-01", trace.to_lowercase(), id.to_lowercase()), "traceId and spanId");
+        let traceparent = format!("00-{}-{}-01", trace.to_lowercase(), id.to_lowercase());
+        set_trace(&mut draft, &traceparent, "traceId and spanId");
     }
     let start =
         number(span, "startTimeUnixNano").and_then(|nanos| i64::try_from(nanos).ok()).filter(|nanos| *nanos > 0);

@@ -13,6 +13,8 @@ use super::unpack::Packing;
 pub const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// Lists and objects that may surround a record.
 const MAX_AROUND: usize = 8;
+/// Brackets of one record that are told apart; deeper ones are only counted.
+const MAX_OPEN: usize = 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// One record, lent until the next one is read.
@@ -158,7 +160,7 @@ impl RecordReader {
 
     /// Reads an object, with what is inside of it.
     fn object(&mut self) -> io::Result<End> {
-        let mut open = Vec::new();
+        let (mut open, mut deeper) = (Vec::new(), 0_usize);
         // The last byte that means something, and where the last key of the outermost object begins and ends.
         let (mut last, mut key) = (0, 0..0);
         let (mut in_string, mut escaped) = (false, false);
@@ -191,9 +193,14 @@ impl RecordReader {
                         self.skip(byte);
                         return Ok(End::Opened);
                     }
-                    open.push(byte);
-                    self.depth = self.depth.max(open.len());
+                    if open.len() < MAX_OPEN {
+                        open.push(byte);
+                    } else {
+                        deeper += 1;
+                    }
+                    self.depth = self.depth.max(open.len() + deeper);
                 }
+                b'}' | b']' if deeper > 0 => deeper -= 1,
                 b'}' | b']' => {
                     open.pop();
                     if open.is_empty() {

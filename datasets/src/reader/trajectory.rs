@@ -9,7 +9,7 @@ mod origin;
 
 use std::time::Duration;
 
-use models::event::{ActionOutcome, Timestamp};
+use models::event::{ActionOutcome, MAX_NAME_BYTES, Rejection, RejectionCode, Timestamp};
 use serde_json::Value;
 
 use super::call::{joined_id, set_arguments, set_outcome, set_tool};
@@ -24,7 +24,7 @@ use origin::Texts;
 /// Conversations whose messages may come interleaved; the one silent for longest is closed for another.
 const MAX_OPEN: usize = 64;
 /// Calls of one conversation that may wait for their results.
-const MAX_PENDING: usize = 1000;
+const MAX_PENDING: usize = 128;
 /// Bytes of a waiting call that are kept, should it be no event.
 const MAX_KEPT_BYTES: usize = 4096;
 /// What is assumed between calls without a time, and between conversations.
@@ -119,6 +119,11 @@ impl Convert for Trajectory {
         let list = if place.in_list { place.document } else { 0 };
         // A message's own id is no session; without one it belongs to what was said before it.
         let session = first_text(record, SESSION.get(..SESSION.len() - 1).unwrap_or_default());
+        if session.as_ref().is_some_and(|(session, _)| session.len() > MAX_NAME_BYTES) {
+            let detail = format!("the session has more than {MAX_NAME_BYTES} bytes; give it a shorter id");
+            out.reject(place.line, place.raw, Rejection::new(RejectionCode::TextTooLong, detail));
+            return;
+        }
         let is_its = |conversation: &Conversation| match &session {
             Some((session, _)) => conversation.session == *session,
             None => conversation.list == list,

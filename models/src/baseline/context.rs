@@ -1,8 +1,9 @@
 //! `context`: same workload, network and client as ever, and the same throughout the session?
 //!
-//! Stored: 116 bytes. Score: when a session starts and whenever its source changes, the surprises of {known, new} for
-//! workload, network and client, and of {same, changed} within a session, added up; each at a learned rate, since pods move
-//! with every release and addresses hardly ever. The sum is not a probability (the parts hang together): the group's table
+//! Stored: 124 bytes. Score: when a session starts and whenever its source changes, the surprises of {known, new} for
+//! workload, network and client, of {same, changed} within a session, and of {own credential, one that another identity used
+//! last}, added up; each at a learned rate, since pods move with every release, addresses hardly ever, and some agents share
+//! an account. The sum is not a probability (the parts hang together): the group's table
 //! makes it one. With little data the peers' rates decide. Nothing in between, so its cost is one hash an event.
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,7 @@ fn network_of(ip: &str) -> &str {
 pub(crate) struct Context {
     sets: [SmallSet<4>; 3],
     changed: NoveltyRate,
+    shared: NoveltyRate,
 }
 
 /// How often members of a group act from something new, or change it within a session.
@@ -52,6 +54,7 @@ pub(crate) struct Context {
 pub(crate) struct ContextRates {
     new: [NoveltyRate; 3],
     changed: NoveltyRate,
+    shared: NoveltyRate,
 }
 
 /// What was new when one session's source was learned; the first of an identity is not told.
@@ -59,15 +62,24 @@ pub(crate) struct ContextRates {
 pub(crate) struct ContextNews {
     new: [Option<bool>; 3],
     changed: Option<bool>,
+    shared: Option<bool>,
 }
 
 impl Context {
-    /// Surprise in nats, to be ranked; `None` if the event does not say where it came from.
-    pub(crate) fn score(&self, keys: ContextKeys, changed: bool, peers: &ContextRates) -> Option<f64> {
+    /// Surprise in nats, to be ranked; `None` if the event does not say where it came from and its credential is not another's.
+    pub(crate) fn score(
+        &self,
+        keys: ContextKeys,
+        changed: bool,
+        shared: Option<bool>,
+        peers: &ContextRates,
+    ) -> Option<f64> {
         let told = self.sets.iter().zip(peers.new).zip(keys.0).filter(|(_, key)| *key != 0);
         let parts: f64 = told.map(|((set, rate), key)| set.surprise(set.outcome(key), rate)).sum();
         let change = surprise(&[self.changed.shrunk(peers.changed.alone())], usize::from(changed));
-        keys.told().then_some(parts + change)
+        let sharing =
+            shared.map_or(0.0, |shared| surprise(&[self.shared.shrunk(peers.shared.alone())], usize::from(shared)));
+        (keys.told() || shared == Some(true)).then_some(parts + change + sharing)
     }
 
     /// Which of workload, network and client are new, where told.
@@ -80,7 +92,7 @@ impl Context {
     }
 
     /// Learns one source of a session.
-    pub(crate) fn learn(&mut self, keys: ContextKeys, changed: bool) -> ContextNews {
+    pub(crate) fn learn(&mut self, keys: ContextKeys, changed: bool, shared: Option<bool>) -> ContextNews {
         let mut new = [None; 3];
         for ((new, set), key) in new.iter_mut().zip(&mut self.sets).zip(keys.0).filter(|(_, key)| *key != 0) {
             let first = set.is_empty();
@@ -90,12 +102,16 @@ impl Context {
         if let Some(changed) = changed {
             self.changed.push(changed);
         }
-        ContextNews { new, changed }
+        if let Some(shared) = shared {
+            self.shared.push(shared);
+        }
+        ContextNews { new, changed, shared }
     }
 
     pub(crate) fn decay(&mut self, factor: f64) {
         self.sets.iter_mut().for_each(|set| set.decay(factor));
         self.changed.decay(factor);
+        self.shared.decay(factor);
     }
 }
 
@@ -106,14 +122,17 @@ impl ContextRates {
                 rate.push(new);
             }
         }
-        if let Some(changed) = news.changed {
-            self.changed.push(changed);
+        for (rate, new) in [(&mut self.changed, news.changed), (&mut self.shared, news.shared)] {
+            if let Some(new) = new {
+                rate.push(new);
+            }
         }
     }
 
     pub(crate) fn decay(&mut self, factor: f64) {
         self.new.iter_mut().for_each(|rate| rate.decay(factor));
         self.changed.decay(factor);
+        self.shared.decay(factor);
     }
 }
 
@@ -142,13 +161,15 @@ mod tests {
         for session in 0..200 {
             // A new pod every tenth session, always the same network and client.
             let pod = format!("pod-{}", session / 10);
-            peers.learn(context.learn(keys(&pod, "10.0.0.7", "agents/2"), false));
+            peers.learn(context.learn(keys(&pod, "10.0.0.7", "agents/2"), false, Some(false)));
         }
-        let score = |keys, changed| context.score(keys, changed, &peers).unwrap();
+        let score = |keys, changed| context.score(keys, changed, Some(false), &peers).unwrap();
         let usual = score(keys("pod-19", "10.0.0.9", "agents/2"), false);
         let moved = score(keys("pod-77", "10.0.0.9", "agents/2"), false);
         let stolen = score(keys("", "203.0.113.9", "curl"), true);
         assert!(usual < 0.8 + 4.0 * 0.7 && moved > usual + 1.0 && stolen > moved + 8.0, "{usual} {moved} {stolen}");
-        assert_eq!(context.score(ContextKeys::default(), false, &peers), None);
+        assert_eq!(context.score(ContextKeys::default(), false, Some(false), &peers), None);
+        let shared = context.score(ContextKeys::default(), false, Some(true), &peers).unwrap();
+        assert!(shared > usual + 4.0, "{shared}");
     }
 }

@@ -1,9 +1,9 @@
 //! `delegation`: who delegates to whom, and for whom?
 //!
-//! Stored: 52 bytes. Score: once a session and on every change, the surprises added up of {parent known, new} and {person acted
-//! for known, new}; each at a learned rate: an agent that serves everybody always meets new people, one that never delegates
-//! hardly ever a parent. With little data the peers' rates decide. What the parent itself may do is not compared: it is another
-//! identity's state.
+//! Stored: 60 bytes. Score: once a session and on every change, the surprises added up of {parent known, new}, {person acted
+//! for known, new} and {grants within those of the parent, beyond}; each at a learned rate: an agent that serves everybody always
+//! meets new people, one that never delegates hardly ever a parent, and some children are meant to reach further. With little data
+//! the peers' rates decide. Grants are compared word by word with those of the parent's newest credential.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub(crate) struct DelegationKeys {
     pub parent: u64,
     /// The person or service acted for; 0 for none.
     pub on_behalf_of: u64,
+    /// Whether its credential grants what that of the parent does not; `None` where either is not told.
+    pub beyond_parent: Option<bool>,
 }
 
 /// Who an identity acts for.
@@ -34,6 +36,7 @@ pub(crate) struct Delegation {
 pub(crate) struct DelegationRates {
     parent: NoveltyRate,
     person: NoveltyRate,
+    beyond: NoveltyRate,
 }
 
 /// What was new when one session was learned; the first parent of an identity is not told.
@@ -41,6 +44,7 @@ pub(crate) struct DelegationRates {
 pub(crate) struct DelegationNews {
     parent: Option<bool>,
     person: Option<bool>,
+    beyond: Option<bool>,
 }
 
 fn parent_key(keys: DelegationKeys) -> u64 {
@@ -63,6 +67,9 @@ impl Delegation {
         if keys.on_behalf_of != 0 {
             nats += surprise(&rate(self.rates.person, peers.person), usize::from(!knows_person));
         }
+        if let Some(beyond) = keys.beyond_parent {
+            nats += surprise(&rate(self.rates.beyond, peers.beyond), usize::from(beyond));
+        }
         Some(nats)
     }
 
@@ -75,8 +82,11 @@ impl Delegation {
     pub(crate) fn learn(&mut self, keys: DelegationKeys, new_person: bool) -> DelegationNews {
         let first = self.parents.is_empty();
         let new = self.parents.push(parent_key(keys)) == Membership::New;
-        let news =
-            DelegationNews { parent: (!first).then_some(new), person: (keys.on_behalf_of != 0).then_some(new_person) };
+        let news = DelegationNews {
+            parent: (!first).then_some(new),
+            person: (keys.on_behalf_of != 0).then_some(new_person),
+            beyond: keys.beyond_parent,
+        };
         self.rates.learn(news);
         news
     }
@@ -89,7 +99,8 @@ impl Delegation {
 
 impl DelegationRates {
     pub(crate) fn learn(&mut self, news: DelegationNews) {
-        for (rate, new) in [(&mut self.parent, news.parent), (&mut self.person, news.person)] {
+        let rates = [&mut self.parent, &mut self.person, &mut self.beyond];
+        for (rate, new) in rates.into_iter().zip([news.parent, news.person, news.beyond]) {
             if let Some(new) = new {
                 rate.push(new);
             }
@@ -99,6 +110,7 @@ impl DelegationRates {
     pub(crate) fn decay(&mut self, factor: f64) {
         self.parent.decay(factor);
         self.person.decay(factor);
+        self.beyond.decay(factor);
     }
 }
 
@@ -109,7 +121,7 @@ mod tests {
     #[test]
     fn a_new_parent_surprises_and_so_does_none_where_there_always_was_one() {
         let (mut own, mut peers) = (Delegation::default(), DelegationRates::default());
-        let usual = DelegationKeys { parent: 7 << 40, on_behalf_of: 0 };
+        let usual = DelegationKeys { parent: 7 << 40, on_behalf_of: 0, beyond_parent: Some(false) };
         for _ in 0..100 {
             peers.learn(own.learn(usual, false));
         }
@@ -117,6 +129,7 @@ mod tests {
         let known = score(usual);
         assert!(score(DelegationKeys { parent: 9 << 40, ..usual }) > known + 4.0);
         assert!(score(DelegationKeys { parent: 0, ..usual }) > known + 4.0);
+        assert!(score(DelegationKeys { beyond_parent: Some(true), ..usual }) > known + 4.0);
     }
 
     #[test]

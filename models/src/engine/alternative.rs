@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::governor::{Case, Governor};
 use super::review::Review;
 use super::shard::Alarm;
-use super::{Output, Timestamp};
+use super::{Engine, Output, Timestamp};
 use crate::alert::{Alert, AlertId, Severity};
 use crate::assessment::Decision;
 use crate::config::CheckedConfig;
@@ -46,6 +46,20 @@ struct Alternative {
 pub(super) struct Alternatives {
     each: Vec<Alternative>,
     pub(super) considered: Vec<Considered>,
+}
+
+impl Engine {
+    /// Has these policies look on from now on: they may differ from the engine's settings in what
+    /// [`EngineConfig::without_policy`](crate::config::EngineConfig::without_policy) sets aside, and the engine itself must
+    /// have none. They have no effect on it and are not part of a checkpoint.
+    pub fn consider(&mut self, policies: Vec<CheckedConfig>) {
+        self.alternatives = Alternatives::new(policies);
+    }
+
+    /// What each of those policies made of the newest event, in their order.
+    pub fn considered(&self) -> &[Considered] {
+        &self.alternatives.considered
+    }
 }
 
 /// The alert as it would be under a policy. The engine's own policy must be one that writes nothing on alerts.

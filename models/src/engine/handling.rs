@@ -5,7 +5,7 @@ use super::explain::Explainer;
 use super::names::Names;
 use super::scoring::{self, Scene};
 use super::session::{Session, session_key};
-use super::shard::{Alarm, Assessed, World, unscored};
+use super::shard::{Alarm, Assessed, Others, Place, World, unscored};
 use super::state::{GRANTED, IdentityState, LIVE_SESSIONS};
 use super::verdict::{Doing, Learned};
 use crate::assessment::{Assessment, Decision, Outcome};
@@ -64,7 +64,8 @@ impl Handling<'_> {
         self.pending.tenant(self.state.tenant_fingerprint, &self.state.tenant)
     }
 
-    pub(super) fn event(&mut self, event: &Event, time: Timestamp, phase: Phase, index: usize) -> Assessed {
+    pub(super) fn event(&mut self, event: &Event, place: Place, phase: Phase, index: usize) -> Assessed {
+        let time = place.time;
         let at = self.session(event, time);
         if phase != Phase::Frozen {
             self.note_revision(event, time);
@@ -74,7 +75,7 @@ impl Handling<'_> {
         let group = tenant.group(self.state.group);
         let action = self.action(event);
         let (step, targets) = self.step(event, action, time, at);
-        let setting = self.setting(event, time, at);
+        let setting = self.setting(event, place, at);
         self.count_minute(&step, &targets, time, phase);
 
         let state = &mut *self.state;
@@ -148,14 +149,13 @@ impl Handling<'_> {
             pending.note(scores.raw, step.side_effect, sessions);
             pending.identity_days += u64::from(first_of_day);
         }
-        let mut alarm = None;
-        if alarms {
+        let alarm = alarms.then(|| {
             let opened = self.extend_episode(at, event, time, &scores, opened_now, ranked_among);
             if let Some(session) = self.state.live.get_mut(at) {
                 session.opened |= opened;
             }
-            alarm = Some(Alarm { index, opened, revocable, mature });
-        }
+            Alarm { index, opened, revocable, mature }
+        });
         let alert = self.state.episode.as_ref().filter(|_| alarms).map(|e| e.alert.id.clone());
         self.cut_long(at);
         let assessment = Assessment {
@@ -253,7 +253,7 @@ impl Handling<'_> {
     }
 
     /// Where the session comes from and who stands behind it, if this event is the first to say so or says otherwise.
-    fn setting(&mut self, event: &Event, time: Timestamp, at: usize) -> Option<Setting> {
+    fn setting(&mut self, event: &Event, place: Place, at: usize) -> Option<Setting> {
         let f = self.world.fingerprinter;
         let session = self.state.live.get_mut(at)?;
         let source = event.source.as_ref();
@@ -265,7 +265,9 @@ impl Handling<'_> {
             event.parent.as_ref().map(|p| &*p.identity),
             event.on_behalf_of.as_deref(),
         ];
-        let key = f.of(Kind::Source, &parts.map(Option::unwrap_or_default)).max(1);
+        let Others { credential_shared, beyond_parent } = place.others;
+        let said = u64::from(credential_shared == Some(true)) + 2 * u64::from(beyond_parent == Some(true));
+        let key = (f.of(Kind::Source, &parts.map(Option::unwrap_or_default)) ^ said).max(1);
         let before = std::mem::replace(&mut session.setting_key, key);
         if before == key {
             return None;
@@ -275,11 +277,12 @@ impl Handling<'_> {
         }
         let person = event.on_behalf_of.as_ref().map_or(0, |person| f.of(Kind::Identity, &[&event.tenant, person]));
         let parent = event.parent.as_ref().map_or(0, |p| f.of(Kind::Identity, &[&event.tenant, &p.identity]));
-        let start = start_of(time);
+        let start = start_of(place.time);
         Some(Setting {
             start: (before == 0).then_some((start.hour, start.weekend)),
             context: source.map_or_else(ContextKeys::default, |source| ContextKeys::of(f, source)),
-            delegation: DelegationKeys { parent, on_behalf_of: person },
+            credential_shared,
+            delegation: DelegationKeys { parent, on_behalf_of: person, beyond_parent },
         })
     }
 

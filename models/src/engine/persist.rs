@@ -1,7 +1,7 @@
 //! State to blobs and back: versioned, keyed, and only what changed.
 //!
 //! Keys: `m` the format and a check of the fingerprint key; `s` the snapshot with the clock and the governor; `i` and a
-//! fingerprint for each identity; `n` and a number for each shard's names; `p` and two numbers for what a shard has
+//! fingerprint for each identity; `c` and a number for who used which credentials; `n` and a number for each shard's names; `p` and two numbers for what a shard has
 //! learned since the snapshot, in segments, so that a commit writes only what is new.
 
 use std::fmt::Write;
@@ -93,6 +93,7 @@ impl Engine {
             }
         }
         self.segments += u32::from(wrote_segment);
+        out.put.extend(self.credentials.take_changed().map(|(number, slots)| (vec![b'c', number], blob(&slots))));
         if std::mem::take(&mut self.published) {
             out.put.push((b"t".to_vec(), blob(&self.snapshot)));
             out.delete.append(&mut self.obsolete);
@@ -154,6 +155,11 @@ impl Engine {
                     let shard = shard_of(state.fingerprint, SHARDS);
                     if let Some(shard) = engine.shards.get_mut(shard) {
                         shard.insert(Box::new(state));
+                    }
+                }
+                [b'c', number] => {
+                    if !engine.credentials.restore(*number, parse(key, bytes)?) {
+                        return Err(RestoreError::Damaged(hex(key)));
                     }
                 }
                 [b'n', number] => {

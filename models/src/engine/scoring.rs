@@ -127,7 +127,7 @@ fn dimension(scene: &Scene<'_>, scores: &Scores, dimension: Dimension) -> Option
         Dimension::Schedule => Some(score_start(&baseline.hours, &group.hours, setting?.start()?)),
         Dimension::Context => {
             let setting = setting?;
-            baseline.context.score(setting.context, setting.start.is_none(), &group.context)
+            baseline.context.score(setting.context, setting.start.is_none(), setting.credential_shared, &group.context)
         }
         Dimension::Delegation => {
             let keys = setting?.delegation;

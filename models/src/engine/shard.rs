@@ -45,6 +45,16 @@ pub(super) struct Place {
     pub identity: u64,
     pub partition: u32,
     pub time: Timestamp,
+    pub others: Others,
+}
+
+/// What other identities say about an event; `None` where nobody does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Others {
+    /// Whether another identity used its credential last.
+    pub credential_shared: Option<bool>,
+    /// Whether its credential grants what that of its parent does not.
+    pub beyond_parent: Option<bool>,
 }
 
 /// What a shard found out about one event.
@@ -117,7 +127,7 @@ impl Shard {
     }
 
     fn open(&mut self, world: &World<'_>, place: Place, event: &Event) -> usize {
-        let Place { identity: fingerprint, partition, time } = place;
+        let Place { identity: fingerprint, partition, time, .. } = place;
         if let Some(at) = self.index.get(&fingerprint) {
             return *at as usize;
         }
@@ -204,7 +214,7 @@ impl Shard {
         let Some(slot) = slots.get_mut(at) else { return unscored(Outcome::Late, event) };
         let mut identity = Handling { world, names, pending, state: &mut slot.state };
         identity.complete_idle(time, out);
-        identity.event(event, time, phase, at)
+        identity.event(event, place, phase, at)
     }
 
     /// Completes what is over.

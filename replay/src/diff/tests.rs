@@ -33,6 +33,7 @@ fn alert(identity: &str, id: &str, hour: i64) -> Alert {
         revocation: None,
         tags: Vec::new(),
         approvals: Vec::new(),
+        nearest_session: None,
         model_version: "m".into(),
         config_version: "c".into(),
     }

@@ -42,7 +42,7 @@ pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -
     }
     let unsorted = inputs.iter().filter(|file| file.order == Some(Order::Unsorted)).count();
     if unsorted > 0 {
-        notes.push(format!("{unsorted} of the files were far out of order of time and were sorted in memory."));
+        notes.push(format!("{unsorted} of the files were far out of order of time and were sorted first."));
     }
     notes.push(match &recording.judgement {
         None => {

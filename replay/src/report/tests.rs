@@ -22,6 +22,7 @@ fn summary() -> Summary {
         learned: Learned::default(),
         events: 1,
         quarantined: 0,
+        rejected: [].into(),
         outcomes: [("scored", 1)].into(),
         decisions: [("alert", 1)].into(),
         identities: 1,

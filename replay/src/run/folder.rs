@@ -1,7 +1,7 @@
 //! The result folder: what may be overwritten, and files that appear whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,6 +16,10 @@ pub(crate) const REPORT: &str = "report.html";
 pub(super) const ALERTS: &str = "alerts.ndjson";
 pub(super) const REVOCATIONS: &str = "revocations.ndjson";
 pub(super) const QUARANTINE: &str = "quarantine.ndjson";
+/// What the engine knows, until the result is whole; one of the two.
+pub(super) const ENGINE: [&str; 2] = ["engine-1.partial", "engine-2.partial"];
+/// How far the replay is, until the result is whole.
+pub(super) const CHECKPOINT: &str = "checkpoint.partial";
 const UNFINISHED: &str = ".partial";
 
 /// Why a folder cannot take the result.
@@ -58,8 +62,11 @@ impl Folder {
             names.push(entry.map_err(|source| refused(&self.path, source))?.file_name());
         }
         let interrupted = |name: &std::ffi::OsString| {
-            let name = name.to_str().and_then(|name| name.strip_suffix(UNFINISHED));
-            name.is_some_and(|name| all_names().any(|ours| ours == name))
+            let Some(name) = name.to_str() else { return false };
+            let unfinished = name.strip_suffix(UNFINISHED);
+            ENGINE.contains(&name)
+                || name.starts_with(CHECKPOINT)
+                || unfinished.is_some_and(|name| all_names().any(|ours| ours == name))
         };
         Ok(names.iter().all(interrupted) || self.holds_a_result())
     }
@@ -95,21 +102,58 @@ impl Folder {
         fs::write(&path, bytes).map_err(|source| refused(&path, source))
     }
 
-    /// Gives every file its name, in the order they were begun, and removes what an earlier replay left behind.
+    /// Opens a file of the result again, cuts off what is behind `length`, and goes on there.
+    pub(super) fn reopen(&mut self, name: &'static str, length: u64) -> Result<BufWriter<File>, FolderError> {
+        let path = self.unfinished(name)?;
+        let open = || -> io::Result<File> {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        open().map(BufWriter::new).map_err(|source| refused(&path, source))
+    }
+
+    /// Where a file of the result is that was begun by an earlier process.
+    pub(super) fn unfinished(&mut self, name: &'static str) -> Result<PathBuf, FolderError> {
+        let (path, published) = (self.partial(name), self.path.join(name));
+        // The process may have ended while it was giving the files their names.
+        if !path.exists() && published.exists() {
+            fs::rename(&published, &path).map_err(|source| refused(&path, source))?;
+        }
+        Ok(path)
+    }
+
+    /// The folder itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives every file its name, in the order they were begun, and removes what an earlier replay left behind, and what
+    /// this one needed to go on.
     pub(crate) fn publish(&self) -> Result<(), FolderError> {
         // Without its summary the folder holds no result until the new one is whole.
         for name in std::iter::once(SUMMARY).chain(all_names()) {
-            let path = self.path.join(name);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(refused(&path, source)),
-                _ => {}
-            }
+            self.remove(name)?;
         }
         for name in &self.written {
             let (from, to) = (self.path.join(format!("{name}{UNFINISHED}")), self.path.join(name));
             fs::rename(from, &to).map_err(|source| refused(&to, source))?;
         }
-        Ok(())
+        self.forget()
+    }
+
+    /// Removes the checkpoint.
+    pub(super) fn forget(&self) -> Result<(), FolderError> {
+        std::iter::once(CHECKPOINT).chain(ENGINE).try_for_each(|name| self.remove(name))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(refused(&path, source)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -138,6 +182,7 @@ mod tests {
     fn an_earlier_or_interrupted_result_is_replaced_and_foreign_files_stay() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("scores.csv.partial"), "half").unwrap();
+        fs::write(folder.path().join(CHECKPOINT), "half").unwrap();
         assert!(Folder::prepare(folder.path(), false).is_ok());
         fs::write(folder.path().join(SUMMARY), format!("{{\"format\":\"{FORMAT}\"}}")).unwrap();
         fs::write(folder.path().join("scores.csv"), "old").unwrap();
@@ -147,6 +192,6 @@ mod tests {
         next.publish().unwrap();
         assert!(!folder.path().join("scores.csv").exists() && !folder.path().join(SUMMARY).exists());
         assert_eq!(fs::read_to_string(folder.path().join(ALERTS)).unwrap(), "new");
-        assert!(folder.path().join("notes.txt").exists());
+        assert!(folder.path().join("notes.txt").exists() && !folder.path().join(CHECKPOINT).exists());
     }
 }

@@ -1,28 +1,25 @@
 //! Writes down what a replay says, as it says it.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 
-use indicatif::ProgressBar;
 use models::alert::{Alert, AlertId};
 use models::assessment::Assessment;
 use models::decision::Revocation;
-use models::event::{Event, RejectionCode, Timestamp};
-use serde::Serialize;
+use models::event::{Event, RejectionCode};
+use serde::{Deserialize, Serialize};
 
 use super::folder::{ALERTS, FolderError, QUARANTINE, REVOCATIONS, refused};
 use super::{Digest, Folder, RunError, write_line};
 use crate::drive::{Role, Watch};
 use crate::quality::{Collector, Judgement, Quality};
 use crate::summary::{InputFile, Learned};
-use crate::table::{Format, Row, Table};
+use crate::table::{Format, Row, Table, TableState};
 use crate::tally::Tally;
 use crate::trace::Rejected;
-use crate::verdict::{Handed, Settlement, Verdicts};
-
-/// The bar is drawn a few times a second; it need not hear of every event.
-const PROGRESS_STEP: u64 = 1024;
+use crate::verdict::Handed;
 
 /// What is known at the end.
 #[derive(Debug, Default)]
@@ -30,6 +27,8 @@ pub(crate) struct Recording {
     pub(crate) digest: String,
     pub(crate) learned: Learned,
     pub(crate) quarantined: u64,
+    /// Why lines are no events, learned ones included.
+    pub(crate) rejected: BTreeMap<RejectionCode, u64>,
     pub(crate) tally: Tally,
     /// The final state of each alert, by opening.
     pub(crate) alerts: Vec<Alert>,
@@ -58,6 +57,22 @@ struct Quarantined<'a> {
     excerpt: &'a str,
 }
 
+/// How far everything is written, and what was counted: see [`Recorder::resume`].
+#[derive(Serialize, Deserialize)]
+pub(super) struct RecorderState<'a> {
+    table: TableState,
+    /// Lengths of files in bytes.
+    quarantine: u64,
+    revoked: u64,
+    digest: Cow<'a, Digest>,
+    learned: Learned,
+    quarantined: u64,
+    rejected: Cow<'a, BTreeMap<RejectionCode, u64>>,
+    tally: Cow<'a, Tally>,
+    alerts: Cow<'a, [Alert]>,
+    revocations: u64,
+}
+
 pub(super) struct Recorder {
     table: Table,
     table_name: &'static str,
@@ -66,12 +81,9 @@ pub(super) struct Recorder {
     learn_files: Vec<String>,
     event_files: Vec<String>,
     collector: Option<Collector>,
-    verdicts: Option<Verdicts>,
     alert_numbers: HashMap<AlertId, usize>,
     digest: Digest,
     recording: Recording,
-    handled: u64,
-    bar: ProgressBar,
 }
 
 impl Recorder {
@@ -80,7 +92,6 @@ impl Recorder {
         scores: Format,
         collector: Option<Collector>,
         inputs: &[InputFile],
-        bar: ProgressBar,
     ) -> Result<Self, FolderError> {
         let table_name = scores.file_name().unwrap_or("scores");
         let table = if scores == Format::None {
@@ -89,33 +100,75 @@ impl Recorder {
             let path = folder.partial(table_name);
             Table::create(scores, &path).map_err(|source| refused(&path, source))?
         };
-        let named = |role| inputs.iter().filter(|file| file.role == role).map(|file| file.path.clone()).collect();
         Ok(Self {
             table,
             table_name,
             quarantine: folder.create(QUARANTINE)?,
             revoked: folder.create(REVOCATIONS)?,
-            learn_files: named("learn"),
-            event_files: named("events"),
+            learn_files: named(inputs, "learn"),
+            event_files: named(inputs, "events"),
             collector,
-            verdicts: None,
             alert_numbers: HashMap::new(),
             digest: Digest::default(),
             recording: Recording::default(),
-            handled: 0,
-            bar,
         })
     }
 
-    /// Tells the engine these verdicts, each when it is known.
-    pub(super) fn with_verdicts(mut self, verdicts: Option<Verdicts>) -> Self {
-        self.verdicts = verdicts;
-        self
+    /// Goes on where `state` was taken; what was written after it is cut off.
+    pub(super) fn resume(
+        folder: &mut Folder,
+        scores: Format,
+        inputs: &[InputFile],
+        state: RecorderState<'_>,
+    ) -> Result<Self, FolderError> {
+        let table_name = scores.file_name().unwrap_or("scores");
+        let path = if scores == Format::None { folder.path().to_path_buf() } else { folder.unfinished(table_name)? };
+        let table = Table::resume(scores, &path, &state.table).map_err(|source| refused(&path, source))?;
+        let alerts = state.alerts.into_owned();
+        Ok(Self {
+            table,
+            table_name,
+            quarantine: folder.reopen(QUARANTINE, state.quarantine)?,
+            revoked: folder.reopen(REVOCATIONS, state.revoked)?,
+            learn_files: named(inputs, "learn"),
+            event_files: named(inputs, "events"),
+            collector: None,
+            alert_numbers: alerts.iter().enumerate().map(|(number, alert)| (alert.id.clone(), number)).collect(),
+            digest: state.digest.into_owned(),
+            recording: Recording {
+                learned: state.learned,
+                quarantined: state.quarantined,
+                rejected: state.rejected.into_owned(),
+                tally: state.tally.into_owned(),
+                alerts,
+                revocations: state.revocations,
+                ..Recording::default()
+            },
+        })
+    }
+
+    /// Makes durable what was written, and tells how to go on from here. What labels are for is not in it.
+    pub(super) fn state(&mut self) -> Result<RecorderState<'_>, FolderError> {
+        let table = self.table.state().map_err(|source| cannot_write(self.table_name, source))?;
+        let quarantine = length(&mut self.quarantine).map_err(|source| cannot_write(QUARANTINE, source))?;
+        let revoked = length(&mut self.revoked).map_err(|source| cannot_write(REVOCATIONS, source))?;
+        let recording = &self.recording;
+        Ok(RecorderState {
+            table,
+            quarantine,
+            revoked,
+            digest: Cow::Borrowed(&self.digest),
+            learned: recording.learned,
+            quarantined: recording.quarantined,
+            rejected: Cow::Borrowed(&recording.rejected),
+            tally: Cow::Borrowed(&recording.tally),
+            alerts: Cow::Borrowed(&recording.alerts),
+            revocations: recording.revocations,
+        })
     }
 
     /// Writes what is left and ends every file.
     pub(super) fn finish(mut self, folder: &mut Folder) -> Result<Recording, RunError> {
-        self.bar.finish_and_clear();
         self.table.finish().map_err(|source| cannot_write(self.table_name, source))?;
         let mut alerts = folder.create(ALERTS)?;
         for alert in &self.recording.alerts {
@@ -130,20 +183,23 @@ impl Recorder {
         }
         self.recording.digest = self.digest.finish();
         self.recording.quality = self.collector.as_ref().map(Collector::figures);
-        self.recording.verdicts = self.verdicts.as_ref().map(Verdicts::handed);
         self.recording.judgement = self.collector.as_ref().map(Collector::judgement);
         Ok(self.recording)
     }
-
-    fn step(&mut self) {
-        self.handled += 1;
-        if self.handled.is_multiple_of(PROGRESS_STEP) {
-            self.bar.set_position(self.handled);
-        }
-    }
 }
 
-fn cannot_write(name: &str, source: std::io::Error) -> FolderError {
+fn named(inputs: &[InputFile], role: &str) -> Vec<String> {
+    inputs.iter().filter(|file| file.role == role).map(|file| file.path.clone()).collect()
+}
+
+/// Makes a file durable and gives its length.
+fn length(file: &mut BufWriter<File>) -> io::Result<u64> {
+    file.flush()?;
+    file.get_ref().sync_data()?;
+    file.stream_position()
+}
+
+fn cannot_write(name: &str, source: io::Error) -> FolderError {
     FolderError::Io { path: name.to_owned(), source }
 }
 
@@ -151,7 +207,6 @@ impl Watch for Recorder {
     type Error = RunError;
 
     fn learned(&mut self, event: &Event, _: &Assessment) -> Result<(), RunError> {
-        self.step();
         self.recording.learned.events += 1;
         if let Some(collector) = &mut self.collector {
             collector.learn(event);
@@ -160,7 +215,6 @@ impl Watch for Recorder {
     }
 
     fn published(&mut self) -> Result<(), RunError> {
-        self.bar.set_message("scoring");
         if let Some(collector) = &mut self.collector {
             collector.freeze();
         }
@@ -168,14 +222,10 @@ impl Watch for Recorder {
     }
 
     fn assessed(&mut self, event: &Event, assessment: &Assessment) -> Result<(), RunError> {
-        self.step();
         self.digest.event(event, assessment);
         self.recording.tally.event(event, assessment);
         if let Some(collector) = &mut self.collector {
             collector.push(event, assessment);
-        }
-        if let Some(verdicts) = &mut self.verdicts {
-            verdicts.assessed(event, assessment);
         }
         let pushed = self.table.push(&Row::of(event, assessment));
         Ok(pushed.map_err(|source| cannot_write(self.table_name, source))?)
@@ -184,9 +234,6 @@ impl Watch for Recorder {
     fn alerted(&mut self, alert: Alert) -> Result<(), RunError> {
         if let Some(collector) = &mut self.collector {
             collector.alerted(&alert);
-        }
-        if let Some(verdicts) = &mut self.verdicts {
-            verdicts.alerted(&alert, !self.alert_numbers.contains_key(&alert.id));
         }
         let known = self.alert_numbers.get(&alert.id).and_then(|number| self.recording.alerts.get_mut(*number));
         if let Some(known) = known {
@@ -208,17 +255,13 @@ impl Watch for Recorder {
         Ok(write_line(&mut self.revoked, &revocation).map_err(|source| cannot_write(REVOCATIONS, source))?)
     }
 
-    fn verdict(&mut self, now: Timestamp) -> Option<Settlement> {
-        self.verdicts.as_mut()?.due(now)
-    }
-
     fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), RunError> {
-        self.step();
         let (files, count) = match role {
             Role::Learn => (&self.learn_files, &mut self.recording.learned.quarantined),
             Role::Events => (&self.event_files, &mut self.recording.quarantined),
         };
         *count += 1;
+        *self.recording.rejected.entry(rejected.rejection.code).or_default() += 1;
         let line = Quarantined {
             role,
             file: files.get(rejected.file).map_or("", String::as_str),

@@ -1,133 +1,88 @@
 //! Rows as Parquet, one polars frame a row group.
+//!
+//! A writer that is to go on after a crash cannot keep its footer in memory only, and that of polars does. So every row
+//! group is written as a small Parquet file in memory; its pages are appended to the table, and what its footer says of
+//! them is kept with their places moved. The footer of the table is written from that at the end.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+mod footer;
+mod group;
 
-use models::dimension::Dimension;
-use polars::prelude::{
-    ChunkedBuilder, DataFrame, DataType, Field, Float64Type, Int64Type, IntoColumn, IntoSeries, PolarsError,
-    PrimitiveChunkedBuilder, Schema, StringChunkedBuilder, TimeUnit, TimeZone,
-};
-use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
 
-use super::{COLUMNS, Row};
+use serde::{Deserialize, Serialize};
 
-const ROW_GROUP: usize = 65_536;
+use super::Row;
+use footer::Footer;
+use group::{Group, ROW_GROUP};
 
-type Floats = PrimitiveChunkedBuilder<Float64Type>;
+/// What begins and ends every Parquet file.
+const MAGIC: [u8; 4] = *b"PAR1";
 
-/// The columns of the row group under construction.
-struct Group {
-    rows: usize,
-    id: StringChunkedBuilder,
-    time: PrimitiveChunkedBuilder<Int64Type>,
-    identity: StringChunkedBuilder,
-    session: StringChunkedBuilder,
-    score: Floats,
-    p: Floats,
-    dimensions: [Floats; Dimension::COUNT],
-    evidence: Floats,
-    decision: StringChunkedBuilder,
-    alert: StringChunkedBuilder,
-    outcome: StringChunkedBuilder,
-}
-
-impl Group {
-    fn new() -> Self {
-        let [id, time, identity, session, score, p, .., evidence, decision, alert, outcome] = COLUMNS;
-        let text = |name: &'static str| StringChunkedBuilder::new(name.into(), ROW_GROUP);
-        let floats = |name: &'static str| Floats::new(name.into(), ROW_GROUP);
-        Self {
-            rows: 0,
-            id: text(id),
-            time: PrimitiveChunkedBuilder::new(time.into(), ROW_GROUP),
-            identity: text(identity),
-            session: text(session),
-            score: floats(score),
-            p: floats(p),
-            dimensions: Dimension::ALL.map(|dimension| floats(dimension.as_str())),
-            evidence: floats(evidence),
-            decision: text(decision),
-            alert: text(alert),
-            outcome: text(outcome),
-        }
-    }
-
-    fn push(&mut self, row: &Row<'_>) {
-        self.rows += 1;
-        self.id.append_value(row.id);
-        self.time.append_value(row.time.as_nanos());
-        self.identity.append_value(row.identity);
-        self.session.append_value(row.session);
-        self.score.append_value(row.score);
-        self.p.append_value(row.p);
-        for (column, nats) in self.dimensions.iter_mut().zip(row.dimensions()) {
-            column.append_option(nats);
-        }
-        self.evidence.append_value(row.evidence);
-        self.decision.append_value(row.decision);
-        self.alert.append_option(row.alert);
-        self.outcome.append_value(row.outcome);
-    }
-
-    fn into_frame(self) -> Result<DataFrame, PolarsError> {
-        let time = self.time.finish().into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC));
-        let mut columns = vec![
-            self.id.finish().into_column(),
-            time.into_series().into_column(),
-            self.identity.finish().into_column(),
-            self.session.finish().into_column(),
-            self.score.finish().into_column(),
-            self.p.finish().into_column(),
-        ];
-        columns.extend(self.dimensions.map(|column| column.finish().into_column()));
-        columns.extend([
-            self.evidence.finish().into_column(),
-            self.decision.finish().into_column(),
-            self.alert.finish().into_column(),
-            self.outcome.finish().into_column(),
-        ]);
-        DataFrame::new(self.rows, columns)
-    }
-}
-
-fn schema() -> Schema {
-    let kind = |name: &str| match name {
-        "time" => DataType::Datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC)),
-        "id" | "identity" | "session" | "decision" | "alert" | "outcome" => DataType::String,
-        _ => DataType::Float64,
-    };
-    COLUMNS.iter().map(|name| Field::new((*name).into(), kind(name))).collect()
+/// All that is needed to go on with a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParquetState {
+    length: u64,
+    footer: Vec<u8>,
+    /// The rows that fill no row group yet, as a Parquet file.
+    rest: Vec<u8>,
 }
 
 pub(super) struct Writer {
-    file: BatchedWriter<BufWriter<File>>,
+    out: BufWriter<File>,
+    length: u64,
+    footer: Footer,
     group: Group,
 }
 
 impl Writer {
-    pub(super) fn new(file: BufWriter<File>) -> io::Result<Self> {
-        let file = ParquetWriter::new(file).batched(&schema()).map_err(io::Error::other)?;
-        Ok(Self { file, group: Group::new() })
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let mut out = BufWriter::new(File::create(path)?);
+        out.write_all(&MAGIC)?;
+        Ok(Self { out, length: MAGIC.len() as u64, footer: Footer::new()?, group: Group::new() })
+    }
+
+    /// Goes on where `state` was taken; what was written after it is cut off.
+    pub(super) fn resume(path: &Path, state: &ParquetState) -> io::Result<Self> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(state.length)?;
+        file.seek(SeekFrom::End(0))?;
+        let (footer, group) = (Footer::parse(&state.footer)?, Group::read(&state.rest)?);
+        Ok(Self { out: BufWriter::new(file), length: state.length, footer, group })
     }
 
     pub(super) fn push(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.group.push(row);
-        if self.group.rows == ROW_GROUP { self.flush() } else { Ok(()) }
+        if self.group.rows() == ROW_GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes durable what was written, and tells how to go on from here.
+    pub(super) fn state(&mut self) -> io::Result<ParquetState> {
+        self.out.flush()?;
+        self.out.get_ref().sync_data()?;
+        let rest = std::mem::replace(&mut self.group, Group::new()).into_file()?;
+        self.group = Group::read(&rest)?;
+        Ok(ParquetState { length: self.length, footer: self.footer.to_bytes()?, rest })
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        self.file.finish().map_err(io::Error::other)?;
-        Ok(())
+        let footer = self.footer.to_bytes()?;
+        self.out.write_all(&footer)?;
+        self.out.write_all(&u32::try_from(footer.len()).map_err(io::Error::other)?.to_le_bytes())?;
+        self.out.write_all(&MAGIC)?;
+        self.out.flush()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let group = std::mem::replace(&mut self.group, Group::new());
-        if group.rows == 0 {
+        if self.group.rows() == 0 {
             return Ok(());
         }
-        let frame = group.into_frame().map_err(io::Error::other)?;
-        self.file.write_batch(&frame).map_err(io::Error::other)
+        let file = std::mem::replace(&mut self.group, Group::new()).into_file()?;
+        let pages = self.footer.append(&file, self.length)?;
+        self.out.write_all(pages)?;
+        self.length += pages.len() as u64;
+        Ok(())
     }
 }

@@ -88,3 +88,27 @@ fn csv_has_a_header_and_empty_cells_where_a_dimension_says_nothing() {
     assert!(lines[2].starts_with("\"e \"\"2\"\",\","), "{}", lines[2]);
     assert!(lines[2].ends_with(",,0,0.3333333333333333,,2.5,,,0,,,13.8,none,,scored"), "{}", lines[2]);
 }
+
+#[test]
+fn a_table_that_goes_on_from_a_state_is_the_table_that_was_never_interrupted() {
+    let rows: Vec<Row<'_>> = rows().into_iter().cycle().take(70_000).collect();
+    for format in [Format::Parquet, Format::Ndjson, Format::Csv] {
+        let whole = std::fs::read(written(format, &rows)).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut table = Table::create(format, file.path()).unwrap();
+        let mut done = 0;
+        for stop in [1, 65_536, 65_537, 66_000] {
+            rows[done..stop].iter().for_each(|row| table.push(row).unwrap());
+            let state = table.state().unwrap();
+            // What is written after the state was taken is lost with the process.
+            rows[..10].iter().for_each(|row| table.push(row).unwrap());
+            table.finish().unwrap();
+            let stored: TableState = postcard::from_bytes(&postcard::to_stdvec(&state).unwrap()).unwrap();
+            table = Table::resume(format, file.path(), &stored).unwrap();
+            done = stop;
+        }
+        rows[done..].iter().for_each(|row| table.push(row).unwrap());
+        table.finish().unwrap();
+        assert!(std::fs::read(file.path()).unwrap() == whole, "{format:?}");
+    }
+}

@@ -5,15 +5,11 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datasets::reader::{self, LineReader, ReadError, decode_line};
 use models::event::Event;
 
-use super::chunk::{Chunk, chunk};
+use super::chunk::Reader;
 use super::pool::Pool;
 use super::{Rejected, TraceError};
-
-/// How much of a rejected line is kept for people.
-const EXCERPT_BYTES: usize = 256;
 
 /// One decoded line.
 pub(super) enum Line {
@@ -23,11 +19,11 @@ pub(super) enum Line {
     Rejected(Rejected),
 }
 
-type Decoded = Result<Option<Vec<Line>>, ReadError>;
+type Decoded = Result<Option<Vec<Line>>, TraceError>;
 
 /// The reader of a file, handed from job to job; `taken` numbers the chunks in file order.
 struct Source {
-    reader: LineReader,
+    reader: Reader,
     taken: u64,
 }
 
@@ -43,9 +39,10 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn open(path: &Path, file: usize, depth: usize) -> Result<Self, TraceError> {
-        let source = Source { reader: LineReader::open(path)?, taken: 0 };
-        Ok(Self {
+    /// Opens a file and lets the workers begin with it. `file` is its place among those named.
+    pub(super) fn open(path: &Path, file: usize, depth: usize, pool: &Pool) -> Result<Self, TraceError> {
+        let source = Source { reader: Reader::open(path)?, taken: 0 };
+        let mut feed = Self {
             path: path.display().to_string(),
             file,
             source: Arc::new(Mutex::new(source)),
@@ -54,7 +51,9 @@ impl Feed {
             early: BTreeMap::new(),
             next: 0,
             ended: false,
-        })
+        };
+        feed.submit(pool);
+        Ok(feed)
     }
 
     /// The lines of the next chunk; `None` at the end of the file.
@@ -91,23 +90,11 @@ impl Feed {
                 let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
                 let number = source.taken;
                 source.taken += 1;
-                (number, chunk(&mut source.reader))
+                (number, source.reader.chunk(file))
             };
             // The other end is gone when the replay stopped early.
-            let _ = done.send((number, chunk.map(|chunk| chunk.map(|chunk| decode_lines(&chunk, file)))));
+            let _ = done.send((number, chunk.map(|chunk| chunk.map(|chunk| chunk.decode(file)))));
         });
         self.under_way.push_back(receive);
     }
-}
-
-fn decode_lines(chunk: &Chunk, file: usize) -> Vec<Line> {
-    let decode = |line: reader::Line<'_>| match decode_line(&line) {
-        Ok(decoded) => Line::Event(Box::new(decoded.event), line.number),
-        Err(rejection) => {
-            let start = line.raw.get(..EXCERPT_BYTES).unwrap_or(line.raw);
-            let excerpt = String::from_utf8_lossy(start).into_owned();
-            Line::Rejected(Rejected { file, line: line.number, rejection, excerpt })
-        }
-    };
-    chunk.lines().map(decode).collect()
 }

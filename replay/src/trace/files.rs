@@ -1,14 +1,17 @@
 //! Which files a flag names: a file, a folder, or a pattern.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::TraceError;
+use super::encoding::is_event_file;
 
-const ENDINGS: [&str; 6] = [".ndjson", ".ndjson.gz", ".ndjson.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst"];
+/// Folders inside folders that are looked into; a circle of links ends there.
+const DEEPEST: usize = 16;
 
 /// The files that `named` stands for, in the order given; a folder or pattern gives its files by name.
 ///
-/// A pattern may hold `*` and `?` in its last component only.
+/// A folder gives the event files in it and in the folders inside it; names that begin with `.` or `_` are no data. A
+/// pattern may hold `*` and `?` in any of its components.
 ///
 /// # Errors
 /// When one of the names stands for no file.
@@ -16,14 +19,11 @@ pub fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, TraceError> {
     let mut files = Vec::new();
     for path in named {
         let before = files.len();
-        if path.is_dir() {
-            files.extend(list(path, |name| ENDINGS.iter().any(|ending| name.ends_with(ending)))?);
-        } else if path.exists() {
-            files.push(path.clone());
-        } else if let Some(pattern) = path.file_name().and_then(|name| name.to_str()) {
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            if pattern.contains(['*', '?']) && folder.is_dir() {
-                files.extend(list(folder, |name| matches(pattern.as_bytes(), name.as_bytes()))?);
+        for found in if path.exists() { vec![path.clone()] } else { matching(path)? } {
+            if found.is_dir() {
+                walk(&found, 0, &mut files)?;
+            } else {
+                files.push(found);
             }
         }
         if files.len() == before {
@@ -33,14 +33,54 @@ pub fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>, TraceError> {
     Ok(files)
 }
 
-fn list(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, TraceError> {
-    let refused = |source| TraceError::Refused { path: folder.display().to_string(), source };
+fn walk(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> Result<(), TraceError> {
+    for (name, path) in list(folder)? {
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < DEEPEST {
+                walk(&path, depth + 1, into)?;
+            }
+        } else if is_event_file(&name.to_ascii_lowercase()) {
+            into.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What a pattern fits, component by component.
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>, TraceError> {
+    let mut found = vec![PathBuf::new()];
+    for component in pattern.components() {
+        let text = component.as_os_str().to_string_lossy();
+        if !matches!(component, Component::Normal(_)) || !text.contains(['*', '?']) {
+            for path in &mut found {
+                path.push(component);
+            }
+            continue;
+        }
+        let mut next = Vec::new();
+        for folder in found {
+            let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+            if folder.is_dir() {
+                let names = list(&folder)?.into_iter();
+                next.extend(names.filter(|(name, _)| matches(text.as_bytes(), name.as_bytes())).map(|(_, path)| path));
+            }
+        }
+        found = next;
+    }
+    found.retain(|path| path.exists());
+    Ok(found)
+}
+
+/// What is in a folder, by name. Names that are not UTF-8 are left out.
+fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, TraceError> {
+    let refused = |source| TraceError::refused(folder, source);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
-        if path.is_file() && path.file_name().and_then(|n| n.to_str()).is_some_and(&wanted) {
-            found.push(path);
-        }
+        let entry = entry.map_err(refused)?;
+        found.extend(entry.file_name().into_string().ok().map(|name| (name, entry.path())));
     }
     found.sort();
     Ok(found)
@@ -90,14 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn folder_gives_its_event_files_by_name_and_nothing_else() {
+    fn a_folder_gives_its_event_files_by_name_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.ndjson", "a.ndjson.zst", "notes.txt", "c.ndjson.bak"] {
+        std::fs::create_dir_all(folder.path().join("day=1/_tmp")).unwrap();
+        for name in ["b.ndjson", "a.ndjson.zst", "notes.txt", "c.ndjson.bak", "day=1/p.parquet", "day=1/_tmp/q.parquet"]
+        {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        let names: Vec<_> = expand(&[folder.path().to_path_buf()]).unwrap();
-        let names: Vec<_> = names.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["a.ndjson.zst", "b.ndjson"]);
+        let names = |named: &str| -> Vec<String> {
+            let found = expand(&[folder.path().join(named)]).unwrap();
+            found.iter().map(|p| p.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+        };
+        assert_eq!(names(""), ["a.ndjson.zst", "b.ndjson", "day=1/p.parquet"]);
+        assert_eq!(names("d*/*.parquet"), ["day=1/p.parquet"]);
+        assert_eq!(names("?.ndjson"), ["b.ndjson"]);
         assert!(matches!(expand(&[folder.path().join("*.csv")]), Err(TraceError::NoFile(_))));
     }
 }

@@ -1,36 +1,28 @@
-//! Puts the events of one file in order of time.
+//! Puts the items of one nearly sorted file in order.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use models::event::{Event, Timestamp};
-
-use super::survey::Order;
+use super::{Item, Order, Position};
 
 /// How many events a nearly sorted file may hold back.
 pub(super) const WINDOW: usize = 4096;
 
-/// Holds events back until no earlier one can follow: none of a sorted file, [`WINDOW`] of a nearly sorted one, all of an
-/// unsorted one.
+/// Holds items back until no earlier one can follow: none of a sorted file, [`WINDOW`] of a nearly sorted one.
 pub(super) struct Reorder {
     held: BinaryHeap<Reverse<Held>>,
+    events: usize,
     capacity: usize,
 }
 
 struct Held {
-    event: Box<Event>,
-    line: u64,
-}
-
-impl Held {
-    fn key(&self) -> (Timestamp, u64) {
-        (self.event.time, self.line)
-    }
+    position: Position,
+    item: Item,
 }
 
 impl PartialEq for Held {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.position == other.position
     }
 }
 
@@ -44,31 +36,30 @@ impl PartialOrd for Held {
 
 impl Ord for Held {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        self.position.cmp(&other.position)
     }
 }
 
 impl Reorder {
     pub(super) fn new(order: Order) -> Self {
-        let capacity = match order {
-            Order::Sorted => 0,
-            Order::NearlySorted => WINDOW,
-            Order::Unsorted => usize::MAX,
-        };
-        Self { held: BinaryHeap::new(), capacity }
+        let capacity = if order == Order::Sorted { 0 } else { WINDOW };
+        Self { held: BinaryHeap::new(), events: 0, capacity }
     }
 
-    /// Takes an event and gives back the one whose turn it is, if any.
-    pub(super) fn push(&mut self, event: Box<Event>, line: u64) -> Option<Box<Event>> {
+    /// Takes an item and gives back the one whose turn it is, if any.
+    pub(super) fn push(&mut self, position: Position, item: Item) -> Option<(Position, Item)> {
         if self.capacity == 0 {
-            return Some(event);
+            return Some((position, item));
         }
-        self.held.push(Reverse(Held { event, line }));
-        if self.held.len() > self.capacity { self.pop() } else { None }
+        self.events += usize::from(matches!(item, Item::Event(_)));
+        self.held.push(Reverse(Held { position, item }));
+        if self.events > self.capacity { self.pop() } else { None }
     }
 
-    /// The earliest event still held, once the file has ended.
-    pub(super) fn pop(&mut self) -> Option<Box<Event>> {
-        self.held.pop().map(|Reverse(held)| held.event)
+    /// The earliest item still held, once the file has ended.
+    pub(super) fn pop(&mut self) -> Option<(Position, Item)> {
+        let Reverse(Held { position, item }) = self.held.pop()?;
+        self.events -= usize::from(matches!(item, Item::Event(_)));
+        Some((position, item))
     }
 }

@@ -15,6 +15,9 @@ use models::event::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::chunk::open_csv;
+use super::encoding::Encoding;
+use super::table::{Field, TableReader};
 use super::{TraceError, reorder};
 
 /// How far a file is in order of time.
@@ -25,7 +28,7 @@ pub enum Order {
     Sorted,
     /// Sorted once a few thousand events are held back.
     NearlySorted,
-    /// Not even then: the file is sorted in memory.
+    /// Not even then: the file is sorted first, on disk where it is large.
     Unsorted,
 }
 
@@ -38,12 +41,19 @@ pub struct Surveyed {
     pub bytes: u64,
     /// SHA-256 of its bytes as they are on disk, in hex.
     pub sha256: String,
-    /// Lines that are not blank.
+    /// Lines that are not blank, or rows.
     pub lines: u64,
     /// How far it is in order of time.
     pub order: Order,
     /// Its earliest and latest event time.
     pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Surveyed {
+    /// Whether the file can be merged as it is read. A file without any time is no run of a merge either.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.order != Order::Unsorted && self.span.is_some()
+    }
 }
 
 /// Surveys every file, several at a time.
@@ -80,12 +90,32 @@ struct Timed<'a> {
 
 fn survey_file(path: &Path) -> Result<Surveyed, TraceError> {
     let (bytes, sha256) = digest(path)?;
-    let mut reader = LineReader::open(path)?;
     let (mut lines, mut clock) = (0, Clock::default());
-    while let Some(line) = reader.next_line()? {
+    let mut push = |time: Option<Timestamp>| {
         lines += 1;
-        if let Ok(Ok(time)) = serde_json::from_slice(line.raw).map(|timed: Timed<'_>| timed.time.parse()) {
+        if let Some(time) = time {
             clock.push(time);
+        }
+    };
+    match Encoding::of(path).map_err(|source| TraceError::refused(path, source))? {
+        Encoding::Lines => {
+            let mut reader = LineReader::open(path)?;
+            while let Some(line) = reader.next_line()? {
+                let timed = serde_json::from_slice::<Timed<'_>>(line.raw).ok();
+                push(timed.and_then(|timed| timed.time.parse().ok()));
+            }
+        }
+        Encoding::Csv => {
+            let mut reader = open_csv(path)?;
+            while let Some(entry) = reader.next_entry()? {
+                push(entry.ok().map(|decoded| decoded.event.time));
+            }
+        }
+        table => {
+            let mut reader = TableReader::open(path, table, &[Field::Time])?;
+            while let Some(rows) = reader.next()? {
+                rows.range.clone().for_each(|row| push(rows.frame.time(row)));
+            }
         }
     }
     Ok(Surveyed { path: path.to_path_buf(), bytes, sha256, lines, order: clock.order(), span: clock.span })
@@ -95,7 +125,7 @@ fn survey_file(path: &Path) -> Result<Surveyed, TraceError> {
 pub(crate) fn digest(path: &Path) -> Result<(u64, String), TraceError> {
     let mut hasher = Sha256::new();
     let copied = File::open(path).and_then(|mut file| io::copy(&mut file, &mut hasher));
-    let bytes = copied.map_err(|source| TraceError::Refused { path: path.display().to_string(), source })?;
+    let bytes = copied.map_err(|source| TraceError::refused(path, source))?;
     Ok((bytes, hex(&hasher.finalize())))
 }
 

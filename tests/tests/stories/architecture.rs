@@ -54,5 +54,10 @@ fn replay_is_built_without_a_broker_a_server_or_a_network_client() -> Result<()>
         "replay",
         &["rdkafka", "rdkafka-sys", "axum", "axum-server", "hyper", "reqwest", "rustls", "openssl-sys"],
     )?;
+    // What polars would bring along to read from a cloud.
+    assert_free_of(
+        "replay",
+        &["object_store", "native-tls", "quinn", "h2", "ureq", "hickory-resolver", "tungstenite"],
+    )?;
     assert_free_of("replay", &["rusqlite", "libsqlite3-sys", "detector", "tests"])
 }

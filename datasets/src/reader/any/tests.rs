@@ -123,3 +123,9 @@ proptest! {
         prop_assert!(read(*format, &changed, Assumed::default()).len() < 10);
     }
 }
+
+#[test]
+fn a_reader_can_be_handed_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<AnyReader>();
+}

@@ -120,10 +120,53 @@ fn odd_messages_are_ignored_or_rejected() {
     let file = lines(&[
         enveloped(1, &nameless),
         json!({"jsonrpc": 2}),
+        json!({"jsonrpc": "2.0", "id": "x".repeat(300), "method": "tools/call"}),
         json!({"jsonrpc": "2.0", "id": {"a": 1}, "method": "tools/call"}),
         json!({"jsonrpc": "2.0", "id": 9, "result": {}}),
         json!({"level": "info", "msg": "listening"}),
     ]);
     let found = rejections(Format::Mcp, &file, Assumed::default());
-    assert_eq!((found.len(), found[0].rejection.field), (1, Some("tool")));
+    let reasons: Vec<_> = found.iter().map(|bad| (bad.line, bad.rejection.code.as_str())).collect();
+    assert_eq!(reasons, [(3, "text_too_long"), (1, "missing_field")]);
+}
+
+#[test]
+fn a_request_waits_for_its_response_only_so_long() {
+    let answered = |requests: u32| {
+        let file: Vec<Value> =
+            (1..=requests).map(call).chain([answer(1, &json!({}))]).map(|m| enveloped(1, &m)).collect();
+        all(&lines(&file)).iter().filter(|event| event.bytes_out.is_some()).count()
+    };
+    let most = u32::try_from(super::MAX_WAITING).unwrap();
+    assert_eq!([answered(most), answered(most + 1)], [1, 0]);
+}
+
+#[test]
+fn an_id_used_again_waits_anew() {
+    let most = u32::try_from(super::MAX_WAITING).unwrap();
+    let requests = (1..=most).map(call).chain([answer(1, &json!({})), call(1), answer(1, &json!({}))]);
+    let file: Vec<Value> = requests.map(|m| enveloped(1, &m)).collect();
+    assert_eq!(all(&lines(&file)).iter().filter(|event| event.bytes_out.is_some()).count(), 2);
+}
+
+#[test]
+fn a_text_log_of_a_client_is_read_and_its_other_lines_are_no_mistake() {
+    let welcome = json!({"jsonrpc": "2.0", "id": 0, "result": {"serverInfo": {"name": "crm"}}});
+    let initialize =
+        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"clientInfo": {"name": "desktop"}}});
+    let result = answer(1, &json!({"content": "{ \"a\": [1," }));
+    let file = [
+        "2026-05-04T09:59:59Z [crm] [info] Using command: npx with args: {".to_owned(),
+        "  args: [ 'x', [length]: 1 ],".to_owned(),
+        "[38956] Using transport: stdio, {\"a\":".to_owned(),
+        "}".to_owned(),
+        format!("2026-05-04T10:00:00Z [crm] [info] Message from client: {initialize} {{ metadata: undefined }}"),
+        format!("2026-05-04T10:00:01Z [crm] [info] Message from server: {welcome} {{ metadata: undefined }}"),
+        format!("2026-05-04T10:00:02Z [crm] [info] Message from client: {} {{ metadata: undefined }}", call(1)),
+        format!("2026-05-04T10:00:03Z [crm] [info] Message from server: {result} {{ metadata: undefined }}"),
+    ];
+    let found = all(&file.join("\n"));
+    let [event] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((&*event.identity, event.server.as_deref(), &*event.tool), ("desktop", Some("crm"), "accounts.export"));
+    assert_eq!((event.time.to_string().as_str(), event.bytes_out), ("2026-05-04T10:00:02Z", Some(26)));
 }

@@ -4,12 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
-use crate::reader::value::{first_text, text};
+use crate::reader::value::text;
 
 /// Spans whose place is remembered; the oldest is forgotten first.
 const MAX_SPANS: usize = 50_000;
 /// Ancestors that are looked at.
 const MAX_ABOVE: usize = 64;
+/// A longer text of an agent's span is not remembered.
+const MAX_TEXT_BYTES: usize = 512;
 /// A longer id is none.
 const MAX_ID_BYTES: usize = 64;
 
@@ -42,9 +44,9 @@ impl Agent {
     /// Of a span that runs an agent or a workflow.
     pub(super) fn of(attributes: &Value) -> Option<Self> {
         let runs = matches!(text(attributes, "gen_ai.operation.name"), Some("invoke_agent" | "invoke_workflow"));
-        let owned = |path| text(attributes, path).map(str::to_owned);
+        let owned = |path| text(attributes, path).filter(|text| text.len() <= MAX_TEXT_BYTES).map(str::to_owned);
         runs.then(|| Self {
-            name: first_text(attributes, &["gen_ai.agent.id", "gen_ai.agent.name"]).map(|(name, _)| name),
+            name: owned("gen_ai.agent.id").or_else(|| owned("gen_ai.agent.name")),
             conversation: owned("gen_ai.conversation.id"),
             version: owned("gen_ai.agent.version"),
             model: owned("gen_ai.request.model"),

@@ -160,3 +160,13 @@ fn spans_of_odd_shapes_are_rejected_or_ignored() {
     let cycle = only(&[tool(3, 4, &json!({})), span(4, 4, &json!({}))]);
     assert_eq!(&*cycle.identity, "corp/agents");
 }
+
+#[test]
+fn a_call_waits_for_its_agent_only_so_long() {
+    let agent_first = |calls: u64| {
+        let spans: Vec<Value> = (2..2 + calls).map(|id| tool(id, 1, &json!({}))).chain([agent(1, 0, "bot")]).collect();
+        events(Format::Otlp, &export(&spans)).remove(0).identity
+    };
+    let most = super::MAX_WAITING as u64;
+    assert_eq!([&*agent_first(most), &*agent_first(most + 1)], ["bot", "corp/agents"]);
+}

@@ -69,6 +69,12 @@ fn entries_of_a_list_that_are_no_objects_are_records_too() {
 }
 
 #[test]
+fn brackets_beyond_counting_still_have_an_end() {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10 * MAX_OPEN), "]".repeat(10 * MAX_OPEN));
+    assert_eq!(texts(&format!("{deep}{{\"b\":1}}")), [deep.as_str(), "{\"b\":1}"]);
+}
+
+#[test]
 fn a_record_that_is_too_long_is_skipped_and_its_length_known() {
     let long = format!("{{\"a\":\"{}\"}}\n{{\"b\":1}}", "x".repeat(MAX_RECORD_BYTES));
     let input: Box<dyn Read + Send> = Box::new(Cursor::new(long));

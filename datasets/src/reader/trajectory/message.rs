@@ -33,7 +33,7 @@ pub(super) struct Outcome<'a> {
 impl<'a> Message<'a> {
     /// Whether this looks like a message at all.
     pub(super) fn is_one(value: &Value) -> bool {
-        text(value, "role").is_some()
+        role(value).is_some()
             || matches!(text(value, "type"), Some("function_call" | "function_call_output"))
             || text(value, "message.role").is_some()
     }
@@ -49,7 +49,7 @@ impl<'a> Message<'a> {
         }
         let content = at(message, "content");
         let mut parts = Vec::new();
-        match text(message, "role") {
+        match role(message) {
             Some("tool" | "function") => parts.push(Message::Result(result(message, content))),
             Some("system" | "developer") => parts.push(Message::Said(CONFIG, words(content))),
             Some("user" | "human") => {
@@ -73,6 +73,12 @@ impl<'a> Message<'a> {
         }
         parts
     }
+}
+
+/// Whose message it is; agent frameworks write `type` instead of `role`.
+fn role(message: &Value) -> Option<&str> {
+    let by_type = || text(message, "type").filter(|kind| matches!(*kind, "human" | "ai" | "tool" | "system"));
+    text(message, "role").or_else(by_type)
 }
 
 /// `{"function":{"name":…,"arguments":…}}`, `{"function":NAME,"args":…}`, `{"name":…,"input":…}` and their like.

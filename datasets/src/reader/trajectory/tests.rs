@@ -104,10 +104,24 @@ fn content_blocks_and_items_of_the_responses_api_are_calls_too() {
     assert_eq!((&*found[0].tool, &*found[0].targets[0], found[0].outcome), ("Bash", "cmd:ls", ActionOutcome::Error));
     assert_eq!((found[0].time.to_string().as_str(), found[0].bytes_out), ("2026-05-04T10:00:00Z", Some(7)));
 
+    let typed = json!({"id": "r", "agent": "bot", "created": 1_777_888_800, "messages": [
+        {"type": "human", "content": "read /a.txt"}, {"type": "ai", "tool_calls": [{"name": "read", "args": {"path": "/a.txt"}, "id": "1"}]},
+        {"type": "tool", "tool_call_id": "1", "content": "hi"}]});
+    let found = all(&typed.to_string());
+    assert_eq!((found[0].target_origin, found[0].bytes_out), (Some(TargetOrigin::User), Some(2)));
+
     let items = json!({"id": "r", "agent": "bot", "created": 1_777_888_800, "items": [
         {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "search", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "call_1", "output": "Error: no index"}]});
     assert_eq!(all(&items.to_string())[0].outcome, ActionOutcome::Error);
+}
+
+#[test]
+fn a_session_too_long_to_remember_is_a_bad_record() {
+    let message =
+        json!({"session_id": "x".repeat(300), "role": "assistant", "tool_calls": [{"function": {"name": "search"}}]});
+    let found = rejections(Format::Trajectory, &message.to_string(), Assumed::default());
+    assert_eq!(found[0].rejection.code.as_str(), "text_too_long");
 }
 
 #[test]
@@ -150,4 +164,19 @@ fn odd_shapes_are_ignored_or_rejected_and_never_stop_the_file() {
     ];
     let file = odd.map(|line| line.to_string()).join("\n");
     assert!(read(Format::Trajectory, &format!("{file}\n"), Assumed::default()).is_empty());
+}
+
+#[test]
+fn the_conversation_that_is_silent_for_longest_is_closed_for_another() {
+    let message = |session: usize, message: serde_json::Value| {
+        json!({"session_id": format!("s{session}"), "agent": "bot", "ts": 1_777_888_800, "message": message})
+            .to_string()
+    };
+    let call = json!({"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "search"}}]});
+    let answered = |sessions: usize| {
+        let mut lines: Vec<String> = (0..sessions).map(|n| message(n, call.clone())).collect();
+        lines.push(message(0, json!({"role": "tool", "tool_call_id": "c", "content": "found"})));
+        all(&lines.join("\n")).iter().filter(|event| event.bytes_out.is_some()).count()
+    };
+    assert_eq!([answered(super::MAX_OPEN), answered(super::MAX_OPEN + 1)], [1, 0]);
 }

@@ -57,11 +57,14 @@ impl Explainer<'_> {
         let new: Vec<String> =
             parts.iter().filter(|(new, ..)| *new).map(|(_, what, value)| format!("{what} {value}")).collect();
         let changed = if setting.start.is_none() { "; the source changed within the session" } else { "" };
-        let actual = if new.is_empty() {
-            format!("a known source{changed}")
+        let source = if new.is_empty() {
+            "a known source".to_owned()
         } else {
-            format!("never seen with this identity: {}{changed}", new.join(", "))
+            format!("never seen with this identity: {}", new.join(", "))
         };
+        let shared =
+            if setting.credential_shared == Some(true) { "another identity used its credential last; " } else { "" };
+        let actual = format!("{shared}{source}{changed}");
         (actual, "the workloads, networks and clients of its past sessions, one throughout a session".to_owned())
     }
 
@@ -80,7 +83,8 @@ impl Explainer<'_> {
             Some(person) => format!("; on behalf of `{}`", shown(person)),
             None => String::new(),
         };
-        (format!("{parent}{new_parent}{person}"), "the parents and people of its past sessions".to_owned())
+        let beyond = if keys.beyond_parent == Some(true) { "; it was granted what its parent was not" } else { "" };
+        (format!("{parent}{new_parent}{person}{beyond}"), "the parents and people of its past sessions".to_owned())
     }
 
     pub(super) fn scope(&self) -> (String, String) {

@@ -59,6 +59,7 @@ fn alert(event: &Event, id: &str) -> Alert {
         revocation: None,
         tags: Vec::new(),
         approvals: Vec::new(),
+        nearest_session: None,
         model_version: "m".into(),
         config_version: "c".into(),
     }

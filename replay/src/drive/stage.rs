@@ -1,0 +1,216 @@
+//! The stages of a replay, step by step: learning, warming up, scoring.
+
+use std::path::{Path, PathBuf};
+
+use models::engine::{Checkpoint, Considered, Engine, Input, Output, Phase, Trust};
+use models::event::{Event, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{DriveError, Plan, Role, Window};
+use crate::trace::{Item, Part, Position, Rejected, Surveyed, Trace};
+use crate::verdict::{Handed, Verdicts};
+
+/// How far a replay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stage {
+    /// The history is learned.
+    Learning,
+    /// The first part of the scored files is learned.
+    WarmingUp,
+    /// What is left is scored.
+    Scoring,
+}
+
+/// Where a replay stands: everything up to here has had its effect, nothing after it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The stage.
+    pub stage: Stage,
+    /// The last item taken from the files of the stage.
+    pub position: Option<Position>,
+}
+
+/// What happened in one step.
+#[derive(Debug)]
+pub enum Step {
+    /// The engine has handled an event.
+    Handled {
+        /// [`Role::Learn`] if it was learned without alerting, whichever file it came from.
+        role: Role,
+        /// The event.
+        event: Box<Event>,
+    },
+    /// A line was no event.
+    Rejected {
+        /// Which files it is from.
+        role: Role,
+        /// The line.
+        rejected: Box<Rejected>,
+    },
+    /// What was learned is published; what follows is scored.
+    Published,
+}
+
+/// A replay that is taken one step after the other.
+#[derive(Debug)]
+pub struct Drive<'a> {
+    plan: Plan<'a>,
+    window: Window,
+    scratch: PathBuf,
+    engine: Engine,
+    place: Place,
+    /// The end of the warm-up.
+    scored_from: Timestamp,
+    /// Told to the engine when they are known.
+    verdicts: Option<Verdicts>,
+    /// The stream of the stage, once it was opened.
+    trace: Option<Trace>,
+    /// The first item behind the warm-up, while the end of it is told.
+    next: Option<(Position, Item)>,
+}
+
+impl<'a> Drive<'a> {
+    /// Begins. What has to be sorted is written to `scratch`.
+    pub fn start(plan: Plan<'a>, window: Window, scratch: &Path) -> Self {
+        let mut engine = Engine::new(plan.config.clone());
+        engine.consider(plan.policies.to_vec());
+        Self::resume(plan, window, scratch, engine, Place { stage: Stage::Learning, position: None })
+    }
+
+    /// Goes on from a place with the engine as it was there.
+    pub fn resume(plan: Plan<'a>, window: Window, scratch: &Path, engine: Engine, place: Place) -> Self {
+        let scored_from = scored_from(plan.events, window);
+        let scratch = scratch.to_path_buf();
+        Self { plan, window, scratch, engine, place, scored_from, verdicts: None, trace: None, next: None }
+    }
+
+    /// Tells the engine these verdicts, each when it is known.
+    #[must_use]
+    pub fn with_verdicts(mut self, verdicts: Option<Verdicts>) -> Self {
+        self.verdicts = verdicts;
+        self
+    }
+
+    /// What became of the verdicts, if there were any.
+    pub fn handed(&self) -> Option<Handed> {
+        self.verdicts.as_ref().map(Verdicts::handed)
+    }
+
+    /// What the policies that look on made of the newest event.
+    pub fn considered(&self) -> &[Considered] {
+        self.engine.considered()
+    }
+
+    /// Where the replay stands.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// What changed in the engine since the last call: with [`Drive::place`], all that is needed to go on from here.
+    pub fn checkpoint(&mut self) -> Checkpoint {
+        self.engine.checkpoint()
+    }
+
+    /// Takes the next step and appends what the engine says; `None` when all is done.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the engine breaks its promise of one assessment an event.
+    pub fn next(&mut self, outputs: &mut Vec<Output>) -> Result<Option<Step>, DriveError> {
+        loop {
+            let item = match self.next.take() {
+                Some(item) => Some(item),
+                None => self.pull()?,
+            };
+            let ends = item.as_ref().is_none_or(|(position, _)| position.time >= self.scored_from);
+            match (self.place.stage, item) {
+                (Stage::Learning, None) => {
+                    self.place = Place { stage: Stage::WarmingUp, position: None };
+                    self.trace = None;
+                    // Without a history there is nothing to publish early: the engine then starts as it does live.
+                    if !self.plan.learn.is_empty() {
+                        self.engine.publish(&mut Vec::new());
+                    }
+                }
+                (Stage::WarmingUp, item) if ends => {
+                    self.place.stage = Stage::Scoring;
+                    self.next = item;
+                    if self.place.position.is_some() && !self.window.warmup.is_zero() {
+                        self.engine.publish(&mut Vec::new());
+                    }
+                    return Ok(Some(Step::Published));
+                }
+                (_, None) => return Ok(None),
+                (stage, Some((position, item))) => {
+                    self.place.position = Some(position);
+                    if let Some(step) = self.handle(stage, item, outputs)? {
+                        return Ok(Some(step));
+                    }
+                }
+            }
+        }
+    }
+
+    fn pull(&mut self) -> Result<Option<(Position, Item)>, DriveError> {
+        if self.trace.is_none() {
+            let after = self.place.position;
+            let (files, part) = match self.place.stage {
+                Stage::Learning => (self.plan.learn, Part { after, ..Part::default() }),
+                Stage::WarmingUp | Stage::Scoring => {
+                    (self.plan.events, Part { after, from: self.window.from, until: self.window.until })
+                }
+            };
+            self.trace = Some(Trace::open(files, part, self.plan.threads, &self.scratch));
+        }
+        let next = self.trace.as_mut().and_then(Iterator::next);
+        Ok(next.transpose()?)
+    }
+
+    fn handle(&mut self, stage: Stage, item: Item, outputs: &mut Vec<Output>) -> Result<Option<Step>, DriveError> {
+        let (files, role, phase) = match stage {
+            Stage::Learning => (Role::Learn, Role::Learn, Phase::Warmup),
+            Stage::WarmingUp => (Role::Events, Role::Learn, Phase::Warmup),
+            Stage::Scoring => (Role::Events, Role::Events, if self.plan.freeze { Phase::Frozen } else { Phase::Live }),
+        };
+        let mut event = match item {
+            Item::Event(event) => event,
+            Item::Rejected(rejected) => return Ok(Some(Step::Rejected { role: files, rejected })),
+        };
+        if self.plan.new_tasks.is_some_and(|half| half.holds(event.task.as_deref()) != (role == Role::Events)) {
+            return Ok(None);
+        }
+        if self.plan.without_task {
+            event.task = None;
+        }
+        if files == Role::Events {
+            event.time = event.time.saturating_add(self.plan.shift);
+        }
+        if role == Role::Events
+            && let Some(verdicts) = &mut self.verdicts
+        {
+            while let Some(settled) = verdicts.due(event.time) {
+                self.engine.handle(settled.input(), outputs);
+            }
+        }
+        let before = outputs.len();
+        self.engine.handle(Input::recorded(&event, Trust::Revoke, phase), outputs);
+        let said = outputs.get(before..).unwrap_or_default();
+        let assessed = said.iter().filter(|output| matches!(output, Output::Assessed(_))).count();
+        if assessed != 1 {
+            return Err(DriveError::Assessed { id: event.id.into(), assessed });
+        }
+        if role == Role::Events
+            && let Some(verdicts) = &mut self.verdicts
+        {
+            for output in said {
+                verdicts.said(&event, output);
+            }
+        }
+        Ok(Some(Step::Handled { role, event }))
+    }
+}
+
+/// The end of the warm-up: it begins with the first event that is wanted.
+fn scored_from(events: &[Surveyed], window: Window) -> Timestamp {
+    let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min().max(window.from);
+    first.map_or(Timestamp::EPOCH, |first| first.saturating_add(window.warmup))
+}
