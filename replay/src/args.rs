@@ -11,6 +11,7 @@ use models::config::Span;
 use models::event::Timestamp;
 
 use crate::diff::Condition;
+use crate::inject::{self, Delay, Injection, Skew};
 use crate::run::{Pace, Progress};
 use crate::sweep::Axis;
 use crate::table::Format;
@@ -102,10 +103,23 @@ pub struct RunArgs {
     /// How fast scored events come: max, or so many times as fast as they happened, such as 1x or 60x.
     #[arg(long, value_name = "PACE", default_value = "max")]
     pub speed: Pace,
+    /// Put an attack into the scored events, in the session in which the identity (or whoever acts next) is at that time;
+    /// may be repeated. It is measured like labelled data; without --labels everything recorded counts as benign.
+    #[arg(long, value_name = "SCENARIO@TIME[:IDENTITY]")]
+    pub inject: Vec<Injection>,
+    /// Share of the scored events that never come.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = inject::share, hide_default_value = true)]
+    pub drop: f64,
+    /// Share of the scored events that come so much later than they happened, such as 0.1:10m.
+    #[arg(long, value_name = "SHARE:SPAN")]
+    pub delay: Option<Delay>,
+    /// Identities whose clock is so far ahead (or behind, with a minus); may be repeated.
+    #[arg(long, value_name = "IDENTITY-PREFIX:SPAN")]
+    pub skew: Vec<Skew>,
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,
-    /// Seed of the intervals and the random score.
+    /// Seed of the intervals, the random score and what is put in, dropped or delayed.
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub seed: u64,
     /// Configuration whose `[engine]` table is used [default: the built-in settings].

@@ -15,6 +15,7 @@ use models::event::RejectionCode;
 
 use crate::args::{Command, ConvertArgs, PopulationArgs, QualityArgs, RunArgs};
 use crate::drive::Window;
+use crate::inject::WhatIf;
 use crate::quality::{Method, Quality};
 use crate::run::Checkpoints;
 use crate::summary::Summary;
@@ -43,6 +44,13 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         labels: args.labels,
         verdicts: args.verdicts,
         label_delay: args.label_delay.map(|span| span.0),
+        what_if: WhatIf {
+            injections: args.inject,
+            drop: args.drop,
+            delay: args.delay,
+            skew: args.skew,
+            seed: args.seed,
+        },
         window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
         freeze: args.freeze,
         seed: args.seed,

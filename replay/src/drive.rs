@@ -15,6 +15,7 @@ use serde::Serialize;
 
 pub use stage::{Drive, Place, Stage, Step};
 
+use crate::inject::Made;
 use crate::trace::{Rejected, Surveyed, TraceError};
 
 /// What an input file is for.
@@ -121,6 +122,14 @@ pub trait Watch {
     /// To stop the replay.
     fn revoked(&mut self, revocation: Revocation) -> Result<(), Self::Error>;
 
+    /// An attack was put in, and this says what it is; its events follow.
+    ///
+    /// # Errors
+    /// To stop the replay.
+    fn labelled(&mut self, _made: &Made) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// What the policies that look on made of the newest event, which was assessed before.
     ///
     /// # Errors
@@ -168,6 +177,7 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
                 }
             }
             Step::Rejected { role, rejected } => watch.rejected(role, &rejected)?,
+            Step::Labelled(made) => watch.labelled(&made)?,
             Step::Published => watch.published()?,
         }
     }

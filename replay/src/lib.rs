@@ -14,6 +14,7 @@ pub mod convert;
 pub mod diff;
 pub mod drive;
 pub mod floor;
+pub mod inject;
 pub mod junit;
 pub mod label;
 pub mod population;

@@ -30,8 +30,9 @@ pub use progress::Progress;
 pub use stop::on_signals;
 
 use crate::drive::{DriveError, Window};
+use crate::inject::{Injector, WhatIf};
 use crate::label::{Labels, LabelsError};
-use crate::quality::Collector;
+use crate::quality::{Collector, Unlabelled};
 use crate::report::{Report, ReportError};
 use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timing};
 use crate::table::Format;
@@ -56,6 +57,8 @@ pub struct Options {
     /// How long after its time a verdict is told to the engine. Without verdicts, labels become verdicts on alerts so long
     /// after those were opened; `None` keeps labels from the engine.
     pub label_delay: Option<Duration>,
+    /// What is changed about the scored events. With a change no checkpoint is kept.
+    pub what_if: WhatIf,
     /// Which part of `events` is used, and how.
     pub window: Window,
     /// Whether scored events are kept from being learned.
@@ -94,6 +97,7 @@ impl Default for Options {
             labels: Vec::new(),
             verdicts: Vec::new(),
             label_delay: None,
+            what_if: WhatIf::default(),
             window: Window::default(),
             freeze: false,
             config: CheckedConfig::default(),
@@ -206,9 +210,10 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
-    let collector = labels.map(|labels| Collector::new(labels, true).with_seed(options.seed));
+    let collector = collector(options, labels);
+    let injector = (!options.what_if.is_nothing()).then(|| Injector::new(options.what_if.clone()));
     let walk = Walk { options, learn: &learn, events: &events, inputs: &inputs };
-    let Walked { recorder, seconds, verdicts } = walk.walk(&mut folder, Told { collector, verdicts })?;
+    let Walked { recorder, seconds, verdicts } = walk.walk(&mut folder, Told { collector, verdicts, injector })?;
     let recording = Recording { verdicts, ..recorder.finish(&mut folder)? };
     let handled = recording.learned.events + recording.events();
     let timing =
@@ -221,6 +226,16 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
     folder.write(folder::SUMMARY, &json)?;
     folder.publish()?;
     Ok(Outcome { summary, alerts: recording.alerts })
+}
+
+/// Injected attacks need no labels: what was recorded then counts as benign.
+fn collector(options: &Options, labels: Option<Labels>) -> Option<Collector> {
+    let collector = match labels {
+        Some(labels) => Collector::new(labels, true),
+        None if options.what_if.injections.is_empty() => return None,
+        None => Collector::new(Labels::default(), true).with_unlabelled(Unlabelled::Benign),
+    };
+    Some(collector.with_seed(options.seed))
 }
 
 fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Result<Option<Verdicts>, VerdictsError> {
@@ -294,6 +309,7 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         quality: recording.quality.clone(),
         judgement: recording.judgement.clone(),
         verdicts: recording.verdicts,
+        what_if: options.what_if.words(),
         breakdown: Breakdown::of(tally),
         timing,
     }

@@ -120,6 +120,9 @@ pub struct Summary {
     /// What labels say of the alerts and revocations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judgement: Option<Judgement>,
+    /// What was changed about the scored events, as it was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub what_if: Vec<String>,
     /// What became of the verdicts, where there were any to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<Handed>,

@@ -194,3 +194,24 @@ fn a_replay_that_finds_what_it_must_not_says_so_in_junit() {
         "{xml}"
     );
 }
+
+#[test]
+fn an_attack_put_into_recorded_traffic_is_measured_like_labelled_data_and_changes_nothing_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, attacked] = ["plain", "attacked"].map(|name| folder.path().join(name));
+    replay(&plain, "wide.toml", &[]);
+    let begins = "2026-03-15T09:00:00Z";
+    let inject = format!("takeover@{begins}");
+    let summary = replay(&attacked, "wide.toml", &["--inject", &inject]);
+    let judgement = &summary["judgement"];
+    assert_eq!((&judgement["episodes"], &judgement["rules"][0]["found"]), (&1.into(), &1.into()));
+    assert_eq!(judgement["coverage"]["unlabelled_count_as_benign"], true);
+    assert!(summary["what_if"][0].as_str().unwrap().starts_with("takeover was put in"));
+    assert_eq!(lines(&attacked.join("labels.ndjson"))[0]["attack"], "takeover");
+    let before = |out: &Path| -> Vec<Value> {
+        lines(&out.join("scores.ndjson")).into_iter().filter(|row| row["time"].as_str().unwrap() < begins).collect()
+    };
+    assert_eq!(before(&plain), before(&attacked));
+    let injected = lines(&attacked.join("scores.ndjson")).len() - lines(&plain.join("scores.ndjson")).len();
+    assert_eq!(injected, 60);
+}

@@ -1,5 +1,6 @@
 //! The stages of a replay, step by step: learning, warming up, scoring.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use models::engine::{Checkpoint, Considered, Engine, Input, Output, Phase, Trust};
@@ -7,6 +8,7 @@ use models::event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DriveError, Plan, Role, Window};
+use crate::inject::{Injector, Made};
 use crate::trace::{Item, Part, Position, Rejected, Surveyed, Trace};
 use crate::verdict::{Handed, Verdicts};
 
@@ -47,6 +49,8 @@ pub enum Step {
         /// The line.
         rejected: Box<Rejected>,
     },
+    /// An attack was put in, and this says what it is; its events follow.
+    Labelled(Box<Made>),
     /// What was learned is published; what follows is scored.
     Published,
 }
@@ -63,6 +67,11 @@ pub struct Drive<'a> {
     scored_from: Timestamp,
     /// Told to the engine when they are known.
     verdicts: Option<Verdicts>,
+    /// Changes scored events on their way.
+    injector: Option<Injector>,
+    /// What it has handed over, and the place in the files that it follows.
+    ready: VecDeque<Item>,
+    newest: Option<Position>,
     /// The stream of the stage, once it was opened.
     trace: Option<Trace>,
     /// The first item behind the warm-up, while the end of it is told.
@@ -81,13 +90,33 @@ impl<'a> Drive<'a> {
     pub fn resume(plan: Plan<'a>, window: Window, scratch: &Path, engine: Engine, place: Place) -> Self {
         let scored_from = scored_from(plan.events, window);
         let scratch = scratch.to_path_buf();
-        Self { plan, window, scratch, engine, place, scored_from, verdicts: None, trace: None, next: None }
+        Self {
+            plan,
+            window,
+            scratch,
+            engine,
+            place,
+            scored_from,
+            verdicts: None,
+            injector: None,
+            ready: VecDeque::new(),
+            newest: None,
+            trace: None,
+            next: None,
+        }
     }
 
     /// Tells the engine these verdicts, each when it is known.
     #[must_use]
     pub fn with_verdicts(mut self, verdicts: Option<Verdicts>) -> Self {
         self.verdicts = verdicts;
+        self
+    }
+
+    /// Changes scored events on their way.
+    #[must_use]
+    pub fn with_injector(mut self, injector: Option<Injector>) -> Self {
+        self.injector = injector;
         self
     }
 
@@ -119,8 +148,12 @@ impl<'a> Drive<'a> {
         loop {
             let item = match self.next.take() {
                 Some(item) => Some(item),
-                None => self.pull()?,
+                None => self.pull_changed()?,
             };
+            if let Some(made) = self.injector.as_mut().and_then(Injector::label) {
+                self.next = item;
+                return Ok(Some(Step::Labelled(Box::new(made))));
+            }
             let ends = item.as_ref().is_none_or(|(position, _)| position.time >= self.scored_from);
             match (self.place.stage, item) {
                 (Stage::Learning, None) => {
@@ -147,6 +180,38 @@ impl<'a> Drive<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// The next item, changed on its way if that was asked for.
+    fn pull_changed(&mut self) -> Result<Option<(Position, Item)>, DriveError> {
+        loop {
+            if let Some((item, position)) = self.newest.and_then(|newest| Some((self.ready.pop_front()?, newest))) {
+                return Ok(Some((position, item)));
+            }
+            let next = self.pull()?;
+            let Some(injector) = &mut self.injector else { return Ok(next) };
+            let changed = match (self.place.stage, next) {
+                (Stage::Learning, next) => {
+                    if let Some((_, Item::Event(event))) = &next {
+                        injector.learn(event);
+                    }
+                    return Ok(next);
+                }
+                (_, Some((position, Item::Event(event)))) => {
+                    self.newest = Some(position);
+                    injector.take(*event)
+                }
+                (_, Some(rejected)) => return Ok(Some(rejected)),
+                (_, None) => {
+                    let rest = injector.rest();
+                    if rest.is_empty() {
+                        return Ok(None);
+                    }
+                    rest
+                }
+            };
+            self.ready.extend(changed.into_iter().map(|event| Item::Event(Box::new(event))));
         }
     }
 

@@ -41,6 +41,7 @@ fn summary() -> Summary {
         quality: None,
         judgement: None,
         verdicts: None,
+        what_if: Vec::new(),
         breakdown: Breakdown::default(),
         notes: vec!["a note".to_owned()],
         timing: Timing { seconds: 1.0, events_per_second: 1.0, threads: 1 },

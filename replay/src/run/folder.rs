@@ -16,6 +16,8 @@ pub(crate) const REPORT: &str = "report.html";
 pub(super) const ALERTS: &str = "alerts.ndjson";
 pub(super) const REVOCATIONS: &str = "revocations.ndjson";
 pub(super) const QUARANTINE: &str = "quarantine.ndjson";
+/// Labels that injections made.
+pub(super) const LABELS: &str = "labels.ndjson";
 /// What the engine knows, until the result is whole; one of the two.
 pub(super) const ENGINE: [&str; 2] = ["engine-1.partial", "engine-2.partial"];
 /// How far the replay is, until the result is whole.
@@ -163,7 +165,7 @@ pub(super) fn refused(path: &Path, source: io::Error) -> FolderError {
 
 fn all_names() -> impl Iterator<Item = &'static str> {
     let tables = [Format::Parquet, Format::Ndjson, Format::Csv].into_iter().filter_map(Format::file_name);
-    [ALERTS, REVOCATIONS, QUARANTINE, REPORT, SUMMARY].into_iter().chain(tables)
+    [ALERTS, REVOCATIONS, QUARANTINE, LABELS, REPORT, SUMMARY].into_iter().chain(tables)
 }
 
 #[cfg(test)]

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 
+use datasets::reader::labels::Label;
 use models::alert::{Alert, AlertId};
 use models::assessment::Assessment;
 use models::decision::Revocation;
 use models::event::{Event, RejectionCode};
 use serde::{Deserialize, Serialize};
 
-use super::folder::{ALERTS, FolderError, QUARANTINE, REVOCATIONS, refused};
+use super::folder::{ALERTS, FolderError, LABELS, QUARANTINE, REVOCATIONS, refused};
 use super::{Digest, Folder, RunError, write_line};
 use crate::drive::{Role, Watch};
+use crate::inject::Made;
 use crate::quality::{Collector, Judgement, Quality};
 use crate::summary::{InputFile, Learned};
 use crate::table::{Format, Row, Table, TableState};
@@ -36,6 +38,8 @@ pub(crate) struct Recording {
     pub(crate) quality: Option<Quality>,
     pub(crate) judgement: Option<Judgement>,
     pub(crate) verdicts: Option<Handed>,
+    /// Labels that injections made.
+    pub(crate) injected: Vec<Label>,
 }
 
 impl Recording {
@@ -181,6 +185,14 @@ impl Recorder {
         {
             file.flush().map_err(|source| cannot_write(name, source))?;
         }
+        if !self.recording.injected.is_empty() {
+            let mut labels = folder.create(LABELS)?;
+            let mut write = || -> io::Result<()> {
+                self.recording.injected.iter().try_for_each(|label| write_line(&mut labels, label))?;
+                labels.flush()
+            };
+            write().map_err(|source| cannot_write(LABELS, source))?;
+        }
         self.recording.digest = self.digest.finish();
         self.recording.quality = self.collector.as_ref().map(Collector::figures);
         self.recording.judgement = self.collector.as_ref().map(Collector::judgement);
@@ -253,6 +265,14 @@ impl Watch for Recorder {
             collector.revoked(&revocation);
         }
         Ok(write_line(&mut self.revoked, &revocation).map_err(|source| cannot_write(REVOCATIONS, source))?)
+    }
+
+    fn labelled(&mut self, made: &Made) -> Result<(), RunError> {
+        if let Some(collector) = &mut self.collector {
+            collector.label(&made.tenant, made.label.clone());
+        }
+        self.recording.injected.push(made.label.clone());
+        Ok(())
     }
 
     fn rejected(&mut self, role: Role, rejected: &Rejected) -> Result<(), RunError> {

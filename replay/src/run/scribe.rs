@@ -131,6 +131,7 @@ fn write_batch(batch: Batch, recorder: &mut Recorder) -> Result<(), RunError> {
         match step {
             Step::Handled { role, event } => deliver(role, &event, &mut said, recorder)?,
             Step::Rejected { role, rejected } => recorder.rejected(role, &rejected)?,
+            Step::Labelled(made) => recorder.labelled(&made)?,
             Step::Published => recorder.published()?,
         }
     }

@@ -14,6 +14,7 @@ use super::scribe::{Batch, Keeper, Scribe};
 use super::state_log::StateLog;
 use super::{Checkpoints, Options, RunError};
 use crate::drive::{Drive, Place, Plan, Role, Stage, Step};
+use crate::inject::Injector;
 use crate::quality::Collector;
 use crate::summary::InputFile;
 use crate::trace::{Rejected, Surveyed};
@@ -33,10 +34,11 @@ pub(super) struct Walk<'a> {
     pub(super) inputs: &'a [InputFile],
 }
 
-/// What people have said of the events. With any of it there is no checkpoint: none of it is in one.
+/// What is known of the events beside themselves. With any of it there is no checkpoint: none of it is in one.
 pub(super) struct Told {
     pub(super) collector: Option<Collector>,
     pub(super) verdicts: Option<Verdicts>,
+    pub(super) injector: Option<Injector>,
 }
 
 /// What a walk comes to.
@@ -80,7 +82,7 @@ impl<'a> Walk<'a> {
             {
                 pacer.wait(event.time, &self.options.stop);
             }
-            handled += u64::from(!matches!(step, Step::Published));
+            handled += u64::from(!matches!(step, Step::Published | Step::Labelled(_)));
             batch.push(step);
             reporter.step(drive.place().stage, handled);
             let stopped = self.options.stop.load(Ordering::Relaxed);
@@ -108,7 +110,7 @@ impl<'a> Walk<'a> {
     }
 
     fn start(&self, folder: &mut Folder, told: Told) -> Result<Start<'a>, RunError> {
-        let Told { collector, verdicts } = told;
+        let Told { collector, verdicts, injector } = told;
         let Options { config, scores, resume, window, .. } = self.options;
         let plan = Plan {
             config,
@@ -122,7 +124,7 @@ impl<'a> Walk<'a> {
             threads: self.options.threads,
         };
         let (path, cause) = (folder.path().to_path_buf(), self.cause());
-        let keeps = collector.is_none() && verdicts.is_none();
+        let keeps = collector.is_none() && verdicts.is_none() && injector.is_none();
         let kept = if *resume && keeps { checkpoint::read(&path, &cause)? } else { None };
         if let Some(kept) = kept {
             let (log, blobs) =
@@ -136,7 +138,7 @@ impl<'a> Walk<'a> {
         folder.forget()?;
         let recorder = Recorder::new(folder, *scores, collector, self.inputs)?;
         let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
-        let drive = Drive::start(plan, *window, &path).with_verdicts(verdicts);
+        let drive = Drive::start(plan, *window, &path).with_verdicts(verdicts).with_injector(injector);
         let keeper = keeps.then_some(Keeper { folder: path, cause, log });
         let place = Place { stage: Stage::Learning, position: None };
         Ok(Start { drive, recorder, keeper, mark: Mark { place, handled: 0, seconds: 0.0 } })
@@ -172,7 +174,7 @@ fn how_to_go_on(keeps: bool) -> &'static str {
     if keeps {
         "a checkpoint is kept: run the same command with --resume to go on"
     } else {
-        "a replay with --labels or --verdicts keeps no checkpoint: run it again to start anew"
+        "a replay with --labels, --verdicts or changed events keeps no checkpoint: run it again to start anew"
     }
 }
 
