@@ -199,6 +199,20 @@ pub struct CheckedConfig {
 }
 
 impl EngineConfig {
+    /// These settings without what only decides about responses: mode, policy, brake, and how old an event may be to
+    /// revoke. Two settings that are the same without it score, alarm and learn the same.
+    #[must_use]
+    pub fn without_policy(&self) -> Self {
+        let defaults = Self::default();
+        Self {
+            mode: Mode::Shadow,
+            policy: Vec::new(),
+            brake: defaults.brake,
+            stale_after: defaults.stale_after,
+            ..self.clone()
+        }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

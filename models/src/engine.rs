@@ -1,5 +1,6 @@
 //! The engine: an input in, outputs out. No IO, no clock; time moves by events and ticks.
 
+mod alternative;
 mod change;
 mod clock;
 mod credentials;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::alternative::Alternatives;
+pub use self::alternative::Considered;
 use self::clock::Clocks;
 use self::credentials::Credentials;
 use self::governor::{Case, Governor};
@@ -188,6 +191,7 @@ pub struct Engine {
     snapshot: Snapshot,
     nobody: TenantModel,
     governor: Governor,
+    alternatives: Alternatives,
     credentials: Credentials,
     /// Largest event times seen, bounded by arrival.
     clocks: Clocks,
@@ -214,6 +218,7 @@ impl Engine {
             snapshot: Snapshot::default(),
             nobody: TenantModel::default(),
             governor: Governor::default(),
+            alternatives: Alternatives::default(),
             credentials: Credentials::default(),
             clocks: Clocks::default(),
             epoch: i64::MIN,
@@ -237,7 +242,10 @@ impl Engine {
             }
             Input::Tick(now) => self.sweep(Sweep::Episodes(now), out),
             Input::Verdict { alert, tenant, identity, verdict } => self.verdict(alert, tenant, identity, verdict),
-            Input::ReleaseBrake => self.governor.release_brake(),
+            Input::ReleaseBrake => {
+                self.governor.release_brake();
+                self.alternatives.release_brake();
+            }
         }
     }
 
@@ -264,10 +272,12 @@ impl Engine {
         let mut assessed = shard.assess(&world, place, event, phase, &mut closed);
         let case =
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
+        self.alternatives.begin(&closed);
         let mut effects = Vec::new();
         if let Some(alarm) = &assessed.alarm {
             let slot = shard.slots.get_mut(alarm.index);
             if let Some(episode) = slot.and_then(|s| s.state.episode.as_mut()) {
+                self.alternatives.decide(&case, alarm, &episode.alert);
                 assessed.assessment.decision = self.governor.decide(&case, alarm, &mut episode.alert, &mut effects);
                 effects.insert(0, Output::Alert(Box::new(episode.alert.clone())));
             }
@@ -282,6 +292,7 @@ impl Engine {
             for review in &assessed.reviews {
                 effects.extend(self.governor.review(&case, review).map(|alert| Output::Alert(Box::new(alert))));
             }
+            self.alternatives.observe(&case, assessed.last_seen, &assessed.reviews);
         }
         out.push(Output::Assessed(assessed.assessment));
         out.append(&mut closed);
@@ -363,6 +374,7 @@ impl Engine {
         self.snapshot.publish(self.config.settings().budget.false_alerts_per_1000_identity_days / 1e3);
         let identity_days = self.live_identity_days;
         self.governor.fill(identity_days, self.config.settings());
+        self.alternatives.fill(identity_days);
         self.published = true;
     }
 
@@ -379,5 +391,6 @@ impl Engine {
             shard.settle(&world, fingerprint, alert, verdict);
         }
         self.governor.settle(alert, verdict);
+        self.alternatives.settle(alert, verdict);
     }
 }

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use models::config::Span;
 use models::event::Timestamp;
 
+use crate::diff::Condition;
 use crate::run::{Pace, Progress};
+use crate::sweep::Axis;
 use crate::table::Format;
 
 /// Replays history through the driftwatch engine.
@@ -26,6 +29,10 @@ pub struct Cli {
 pub enum Command {
     /// Learn one history, score another, and write what would have happened.
     Run(RunArgs),
+    /// Compare two results, or a replay with the alerts of a running service.
+    Diff(DiffArgs),
+    /// Replay with many settings, and say what each would cost.
+    Sweep(SweepArgs),
     /// Write event files as Parquet, sorted, one file a day.
     Convert(ConvertArgs),
     /// Measure the engine on recorded agent traces and public benchmarks, with floors and published figures beside it.
@@ -75,6 +82,14 @@ pub struct RunArgs {
     /// Ground truth by session, for quality figures; without a checkpoint, because they need the whole run.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub labels: Vec<PathBuf>,
+    /// Verdicts of analysts, told to the engine at their time: NDJSON with `time`, `verdict` (`true`,
+    /// `benign_expected` or `false`) and `alert`, or `identity` and `session`.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub verdicts: Vec<PathBuf>,
+    /// How much later than its time a verdict is told; without --verdicts, every alert is settled by --labels so long after
+    /// it was opened (such as 2d).
+    #[arg(long, value_name = "SPAN")]
+    pub label_delay: Option<Span>,
     /// Leave out events of --events before this time: RFC 3339, or a date in UTC.
     #[arg(long, value_name = "TIME", value_parser = time::instant)]
     pub from: Option<Timestamp>,
@@ -90,6 +105,9 @@ pub struct RunArgs {
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,
+    /// Seed of the intervals and the random score.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
     /// Configuration whose `[engine]` table is used [default: the built-in settings].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -117,9 +135,116 @@ pub struct RunArgs {
     /// Write into --out even if it holds something else.
     #[arg(long)]
     pub force: bool,
-    /// Exit with status 1 if there is one.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub fail_on: Option<FailOn>,
+    /// Exit with status 1 if there is one of these.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+    /// Write what --fail-on asked as `JUnit` XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print summary.json to standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const DIFF_HELP: &str = "\
+A side is a result folder of `run`, or a file with alerts as `GET /v1/alerts` answers them (pages, or one alert a line).
+Coverage comes first: which events and sessions are on both sides, and whether both read the same files. Then alerts and
+revocations gained, lost, earlier and later, by identity, each with its reason.
+
+--fail-on takes WHAT, WHAT=COUNT or WHAT=PERCENT% (of the first side's alerts, or revocations): gained, lost, earlier, later,
+revocation-gained, revocation-lost, any, inputs.
+
+Examples:
+  driftwatch-replay diff may may-with-lower-budget
+  driftwatch-replay diff main pull-request --fail-on lost=2%,revocation-gained --junit diff.xml
+  driftwatch-replay diff replayed live-alerts.ndjson --html diff.html
+
+Exit status: 0 done, 1 found what --fail-on names, 2 could not run.";
+
+/// Flags of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_HELP)]
+pub struct DiffArgs {
+    /// What is compared with: a result folder, or a file of alerts.
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// What is compared.
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Exit with status 1 if there is more of it than allowed.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<Condition>,
+    /// Write the comparison as a page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write what --fail-on asked as `JUnit` XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SWEEP_HELP: &str = "\
+Every combination of the values of --set is a point. Points that differ in mode, policy, brake or stale_after only share one
+pass; everything else feeds back into what is learned and gets a pass of its own. With --labels each point has a cost, and one
+is recommended with its reasons. Writes summary.json and report.html.
+
+Examples:
+  driftwatch-replay sweep --learn april.ndjson.gz --events may.ndjson.gz --labels labels.ndjson --out sweep \\
+    --set budget.false_alerts_per_1000_identity_days=1,5,20 --set mode=warn,enforce
+  driftwatch-replay sweep --events may.ndjson.gz --labels labels.ndjson --set mature_sessions=10,20,40 \\
+    --cost-missed 5000 --cost-false-alert 25 --out sweep
+
+Exit status: 0 done, 2 could not run.";
+
+/// Flags of `sweep`.
+#[derive(Debug, Args)]
+#[command(after_help = SWEEP_HELP)]
+pub struct SweepArgs {
+    /// History to learn without alerting: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub learn: Vec<PathBuf>,
+    /// Events to score: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+    /// Ground truth by session; without it nothing can be recommended.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub labels: Vec<PathBuf>,
+    /// Score without learning.
+    #[arg(long)]
+    pub freeze: bool,
+    /// Configuration that every point starts from [default: the built-in settings].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A setting of `[engine]` and its values; may be repeated.
+    #[arg(
+        long = "set",
+        value_name = "SETTING=VALUES",
+        default_value = "budget.false_alerts_per_1000_identity_days=1,2,5,10,20"
+    )]
+    pub axes: Vec<Axis>,
+    /// What an attack that is not found costs, in any unit.
+    #[arg(long, value_name = "COST", default_value_t = 1_000.0)]
+    pub cost_missed: f64,
+    /// What a wrong alert costs, in the same unit.
+    #[arg(long, value_name = "COST", default_value_t = 10.0)]
+    pub cost_false_alert: f64,
+    /// What a wrong revocation costs, in the same unit.
+    #[arg(long, value_name = "COST", default_value_t = 200.0)]
+    pub cost_false_revocation: f64,
+    /// Seed of the intervals.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Folder for the result; an earlier result in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Passes at a time [default: one per processor].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Write into --out even if it holds something else.
+    #[arg(long)]
+    pub force: bool,
     /// Print summary.json to standard output.
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,9 @@
 //! The commands: flags in, text and an exit status out.
 
+mod diff;
+mod gate;
+mod sweep;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -9,7 +13,7 @@ use anyhow::Context;
 use models::config::CheckedConfig;
 use models::event::RejectionCode;
 
-use crate::args::{Command, ConvertArgs, FailOn, PopulationArgs, QualityArgs, RunArgs};
+use crate::args::{Command, ConvertArgs, PopulationArgs, QualityArgs, RunArgs};
 use crate::drive::Window;
 use crate::quality::{Method, Quality};
 use crate::run::Checkpoints;
@@ -23,6 +27,8 @@ use crate::{config, convert, population, run, suite};
 pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => replay(args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Convert(args) => convert(&args),
         Command::Quality(args) => quality(args),
         Command::Population(args) => population(args),
@@ -35,8 +41,11 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         learn: args.learn,
         events: args.events,
         labels: args.labels,
+        verdicts: args.verdicts,
+        label_delay: args.label_delay.map(|span| span.0),
         window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
         freeze: args.freeze,
+        seed: args.seed,
         config,
         out: args.out,
         scores: args.scores,
@@ -49,7 +58,9 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         progress: args.progress,
         stop: run::on_signals().context("cannot listen for ctrl-c; check the limits of this process")?,
     };
-    let summary = run::run(&options)?;
+    let run::Outcome { summary, alerts } = run::run(&options)?;
+    let cases = gate::of_run(&args.fail_on, &summary, &alerts);
+    gate::write(args.junit.as_deref(), "driftwatch-replay run", &cases)?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &summary)?;
@@ -57,13 +68,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
     } else {
         print(&mut out, &summary, &options)?;
     }
-    let found = match args.fail_on {
-        None => false,
-        Some(FailOn::Alert) => summary.alerts > 0,
-        Some(FailOn::Revoke) => summary.revocations > 0,
-        Some(FailOn::Quarantine) => summary.quarantined + summary.learned.quarantined > 0,
-    };
-    Ok(ExitCode::from(u8::from(found)))
+    Ok(ExitCode::from(u8::from(gate::fails(&cases))))
 }
 
 fn print(out: &mut impl Write, summary: &Summary, options: &run::Options) -> io::Result<()> {

@@ -9,7 +9,7 @@ use models::alert::Alert;
 use models::assessment::Assessment;
 use models::config::CheckedConfig;
 use models::decision::Revocation;
-use models::engine::Output;
+use models::engine::{Considered, Output};
 use models::event::{Event, Timestamp};
 use serde::Serialize;
 
@@ -32,6 +32,8 @@ pub enum Role {
 pub struct Plan<'a> {
     /// The settings.
     pub config: &'a CheckedConfig,
+    /// Policies that look on, see [`models::engine::Engine::consider`].
+    pub policies: &'a [CheckedConfig],
     /// History, learned without alerting.
     pub learn: &'a [Surveyed],
     /// Scored after it.
@@ -119,6 +121,14 @@ pub trait Watch {
     /// To stop the replay.
     fn revoked(&mut self, revocation: Revocation) -> Result<(), Self::Error>;
 
+    /// What the policies that look on made of the newest event, which was assessed before.
+    ///
+    /// # Errors
+    /// To stop the replay.
+    fn considered(&mut self, _event: &Event, _considered: &[Considered]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// A line was no event.
     ///
     /// # Errors
@@ -151,7 +161,12 @@ pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
     let mut outputs = Vec::new();
     while let Some(step) = drive.next(&mut outputs).map_err(W::Error::from)? {
         match step {
-            Step::Handled { role, event } => deliver(role, &event, &mut outputs, watch)?,
+            Step::Handled { role, event } => {
+                deliver(role, &event, &mut outputs, watch)?;
+                if role == Role::Events && !plan.policies.is_empty() {
+                    watch.considered(&event, drive.considered())?;
+                }
+            }
             Step::Rejected { role, rejected } => watch.rejected(role, &rejected)?,
             Step::Published => watch.published()?,
         }

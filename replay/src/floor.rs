@@ -25,6 +25,13 @@ pub(crate) fn key(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// A random number for an event, 0 to 1: what a score is worth that knows nothing. Long sessions get larger ones.
+pub fn random(seed: u64, event: &Event) -> f64 {
+    let bits = key((seed, &event.tenant, &event.identity, &event.id));
+    // 53 bits are what a double holds.
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 fn identity_key(event: &Event) -> u64 {
     key((&event.tenant, &event.identity))
 }

@@ -74,6 +74,21 @@ impl Labels {
         self.0.get(session).filter(|label| label.identity.as_deref().is_none_or(|named| named == identity))
     }
 
+    /// Adds a label, or replaces the one of its session.
+    pub fn insert(&mut self, label: Label) {
+        self.0.insert(label.session.clone(), label);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Every label, by session.
     pub fn all(&self) -> impl Iterator<Item = &Label> {
         self.0.values()

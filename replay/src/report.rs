@@ -4,6 +4,7 @@
 //! its control and direction characters are made visible, and it is escaped by the template.
 
 mod chart;
+mod judged;
 mod notes;
 mod rows;
 mod text;
@@ -12,13 +13,13 @@ use askama::Template;
 use models::alert::Alert;
 
 use crate::summary::Summary;
-use crate::tally::Tally;
-use chart::{Bar, Curve};
-use rows::{AlertRow, DayRow, DimensionRow, IdentityRow, QualityRow, ToolRow};
+use chart::{Bar, Lane};
+use judged::Judged;
+use rows::{AlertRow, DimensionRow, IdentityRow, QualityRow, UseRow};
 
 pub(crate) use notes::notes;
 pub use text::shown;
-pub(crate) use text::{area, percent};
+pub(crate) use text::{area, count, percent};
 
 /// Rows of a table beyond which it is cut, with the number left out stated.
 const MAX_ROWS: usize = 50;
@@ -37,38 +38,41 @@ pub struct Report<'a> {
     inputs: Vec<(String, String, String, String)>,
     identities: Vec<IdentityRow>,
     identities_left_out: usize,
-    tools: Vec<ToolRow>,
-    tools_left_out: usize,
+    uses: Vec<(&'static str, Vec<UseRow>, usize)>,
     dimensions: Vec<DimensionRow>,
-    days: Vec<DayRow>,
-    day_bars: Vec<Bar>,
-    day_peak: u64,
+    bars: Vec<Bar>,
+    peak: u64,
+    lanes: Vec<Lane>,
+    lanes_height: usize,
     alerts: Vec<AlertRow>,
     alerts_left_out: usize,
+    judged: Option<Judged>,
     quality: Vec<QualityRow>,
-    curves: Vec<Curve>,
 }
 
 impl<'a> Report<'a> {
     /// The page for a result.
-    pub fn of(summary: &'a Summary, tally: &Tally, alerts: &[Alert]) -> Self {
-        let days = rows::days(tally);
-        let (day_bars, day_peak) = chart::bars(&days);
+    pub fn of(summary: &'a Summary, alerts: &[Alert]) -> Self {
+        let breakdown = &summary.breakdown;
+        let (bars, peak) = chart::bars(&breakdown.timeline);
+        let lanes = summary.first.zip(summary.last).map(|(first, last)| chart::lanes(alerts, first, last));
+        let lanes = lanes.unwrap_or_default();
+        let uses = [("task", &breakdown.tasks), ("tool", &breakdown.tools)];
         Self {
             headlines: rows::headlines(summary),
             inputs: rows::inputs(summary),
-            identities: rows::identities(tally),
-            identities_left_out: tally.identities.len().saturating_sub(MAX_ROWS),
-            tools: rows::tools(tally),
-            tools_left_out: tally.tools.len().saturating_sub(MAX_ROWS),
-            dimensions: rows::dimensions(tally),
-            day_bars,
-            day_peak,
-            days,
+            identities: rows::identities(breakdown),
+            identities_left_out: rows::left_out(&breakdown.identities),
+            uses: uses.map(|(of, lines)| (of, rows::uses(lines), rows::left_out(lines))).into(),
+            dimensions: rows::dimensions(breakdown),
+            bars,
+            peak,
+            lanes_height: chart::lanes_height(&lanes),
+            lanes,
             alerts: rows::alerts(alerts),
             alerts_left_out: alerts.len().saturating_sub(MAX_ROWS),
+            judged: summary.judgement.as_ref().filter(|judgement| !judgement.rules.is_empty()).map(Judged::of),
             quality: summary.quality.as_ref().map(rows::quality).unwrap_or_default(),
-            curves: summary.quality.as_ref().map(chart::curves).unwrap_or_default(),
             summary,
         }
     }

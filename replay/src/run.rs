@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod digest;
-mod folder;
+pub(crate) mod folder;
 mod pace;
 mod progress;
 mod recorder;
@@ -16,8 +16,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use models::config::CheckedConfig;
+use models::alert::Alert;
+use models::config::{CheckedConfig, EngineConfig};
 use models::engine::RestoreError;
 
 pub use checkpoint::CheckpointError;
@@ -31,12 +33,13 @@ use crate::drive::{DriveError, Window};
 use crate::label::{Labels, LabelsError};
 use crate::quality::Collector;
 use crate::report::{Report, ReportError};
-use crate::summary::{BudgetFigures, FORMAT, InputFile, Summary, Timing};
+use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timing};
 use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, survey};
-use folder::{Folder, refused};
+use crate::verdict::{Verdicts, VerdictsError};
+use folder::Folder;
 pub(crate) use recorder::Recording;
-use walk::Walk;
+use walk::{Told, Walk, Walked};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one switch that stands for itself")]
 /// What to replay, and where to.
@@ -48,12 +51,19 @@ pub struct Options {
     pub events: Vec<PathBuf>,
     /// Ground truth by session. May be empty. With labels no checkpoint is kept: figures need the whole run.
     pub labels: Vec<PathBuf>,
+    /// Verdicts of analysts. May be empty. With verdicts no checkpoint is kept.
+    pub verdicts: Vec<PathBuf>,
+    /// How long after its time a verdict is told to the engine. Without verdicts, labels become verdicts on alerts so long
+    /// after those were opened; `None` keeps labels from the engine.
+    pub label_delay: Option<Duration>,
     /// Which part of `events` is used, and how.
     pub window: Window,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// The engine's settings.
     pub config: CheckedConfig,
+    /// Seed of intervals and random scores.
+    pub seed: u64,
     /// The result folder.
     pub out: PathBuf,
     /// How the rows are written.
@@ -82,9 +92,12 @@ impl Default for Options {
             learn: Vec::new(),
             events: Vec::new(),
             labels: Vec::new(),
+            verdicts: Vec::new(),
+            label_delay: None,
             window: Window::default(),
             freeze: false,
             config: CheckedConfig::default(),
+            seed: 7,
             out: PathBuf::new(),
             scores: Format::default(),
             threads: NonZeroUsize::MIN,
@@ -109,6 +122,15 @@ pub enum Checkpoints {
     Every(u64),
 }
 
+/// What came of a replay, besides its folder.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The numbers.
+    pub summary: Summary,
+    /// The final state of each alert, by opening.
+    pub alerts: Vec<Alert>,
+}
+
 /// Why a replay could not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -118,6 +140,9 @@ pub enum RunError {
     /// The labels.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// The verdicts.
+    #[error(transparent)]
+    Verdicts(#[from] VerdictsError),
     /// The result folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -166,42 +191,50 @@ impl From<TraceError> for RunError {
 
 /// Runs a replay and writes its result folder.
 ///
-/// Memory is the engine's, that of the streams (see [`crate::trace`]), one row group, the alerts, 16 bytes a session, and
-/// with labels 64 bytes a scored event.
+/// Memory is the engine's, that of the streams (see [`crate::trace`]), one row group, the alerts, that of
+/// [`crate::tally::Tally`] and, with labels, of [`Collector`]; nothing grows with the number of events.
 ///
 /// # Errors
 /// When an input cannot be read or the result cannot be written. The folder then holds no summary.
-pub fn run(options: &Options) -> Result<Summary, RunError> {
+pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let learn = survey(&expand(&options.learn)?, options.threads)?;
     let events = survey(&expand(&options.events)?, options.threads)?;
     let label_files = expand(&options.labels)?;
     let labels = if label_files.is_empty() { None } else { Some(Labels::read(&label_files)?) };
-    let inputs = inputs(&learn, &events, &label_files)?;
+    let verdict_files = expand(&options.verdicts)?;
+    let verdicts = verdicts(options, &verdict_files, labels.as_ref())?;
+    let inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
-    let collector = labels.map(|labels| Collector::new(labels, true));
+    let collector = labels.map(|labels| Collector::new(labels, true).with_seed(options.seed));
     let walk = Walk { options, learn: &learn, events: &events, inputs: &inputs };
-    let (recorder, seconds) = walk.walk(&mut folder, collector)?;
-    let recording = recorder.finish(&mut folder)?;
+    let Walked { recorder, seconds, verdicts } = walk.walk(&mut folder, Told { collector, verdicts })?;
+    let recording = Recording { verdicts, ..recorder.finish(&mut folder)? };
     let handled = recording.learned.events + recording.events();
     let timing =
         Timing { seconds, events_per_second: handled as f64 / seconds.max(1e-9), threads: options.threads.get() };
     let summary = summarise(options, inputs, &recording, timing);
-    let report = Report::of(&summary, &recording.tally, &recording.alerts).render()?;
-    write(&mut folder, folder::REPORT, report.as_bytes())?;
+    let report = Report::of(&summary, &recording.alerts).render()?;
+    folder.write(folder::REPORT, report.as_bytes())?;
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
-    write(&mut folder, folder::SUMMARY, &json)?;
+    folder.write(folder::SUMMARY, &json)?;
     folder.publish()?;
-    Ok(summary)
+    Ok(Outcome { summary, alerts: recording.alerts })
 }
 
-fn write(folder: &mut Folder, name: &'static str, bytes: &[u8]) -> Result<(), FolderError> {
-    let path = folder.partial(name);
-    std::fs::write(&path, bytes).map_err(|source| refused(&path, source))
+fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Result<Option<Verdicts>, VerdictsError> {
+    if !files.is_empty() {
+        return Verdicts::read(files, options.label_delay.unwrap_or_default()).map(Some);
+    }
+    Ok(options.label_delay.zip(labels).map(|(delay, labels)| Verdicts::of_labels(labels.clone(), delay)))
 }
 
-fn inputs(learn: &[Surveyed], events: &[Surveyed], labels: &[PathBuf]) -> Result<Vec<InputFile>, TraceError> {
+pub(crate) fn inputs(
+    learn: &[Surveyed],
+    events: &[Surveyed],
+    others: [(&'static str, &Vec<PathBuf>); 2],
+) -> Result<Vec<InputFile>, TraceError> {
     let surveyed = |role, file: &Surveyed| InputFile {
         role,
         path: shown(&file.path),
@@ -212,9 +245,9 @@ fn inputs(learn: &[Surveyed], events: &[Surveyed], labels: &[PathBuf]) -> Result
     };
     let mut inputs: Vec<InputFile> = learn.iter().map(|file| surveyed("learn", file)).collect();
     inputs.extend(events.iter().map(|file| surveyed("events", file)));
-    for path in labels {
+    for (role, path) in others.into_iter().flat_map(|(role, paths)| paths.iter().map(move |path| (role, path))) {
         let (bytes, sha256) = digest(path)?;
-        inputs.push(InputFile { role: "labels", path: shown(path), bytes, sha256, lines: None, order: None });
+        inputs.push(InputFile { role, path: shown(path), bytes, sha256, lines: None, order: None });
     }
     Ok(inputs)
 }
@@ -234,6 +267,8 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         version: env!("CARGO_PKG_VERSION"),
         digest: recording.digest.clone(),
         config_version: options.config.version().to_owned(),
+        settings: EngineConfig { fingerprint_key: String::new(), ..options.config.settings().clone() },
+        seed: options.seed,
         frozen: options.freeze,
         notes: crate::report::notes(options.freeze, &inputs, recording),
         inputs,
@@ -257,6 +292,9 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
             revocations,
         },
         quality: recording.quality.clone(),
+        judgement: recording.judgement.clone(),
+        verdicts: recording.verdicts,
+        breakdown: Breakdown::of(tally),
         timing,
     }
 }

@@ -1,12 +1,18 @@
 //! `summary.json`: what was replayed and what came of it.
 
+mod breakdown;
+
 use std::collections::BTreeMap;
 
+use models::config::EngineConfig;
 use models::event::{RejectionCode, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::quality::Quality;
+use crate::quality::{Judgement, Quality};
 use crate::trace::Order;
+use crate::verdict::Handed;
+
+pub use breakdown::{Breakdown, Capped, DimensionLine, IdentityLine, TimeLine, UseLine};
 
 /// Marks a folder as the result of a replay.
 pub const FORMAT: &str = "driftwatch-replay/1";
@@ -14,7 +20,7 @@ pub const FORMAT: &str = "driftwatch-replay/1";
 /// An input file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InputFile {
-    /// `learn`, `events` or `labels`.
+    /// `learn`, `events`, `labels` or `verdicts`.
     pub role: &'static str,
     /// The file as named.
     pub path: String,
@@ -22,9 +28,9 @@ pub struct InputFile {
     pub bytes: u64,
     /// SHA-256 of its bytes as they are on disk.
     pub sha256: String,
-    /// Lines that are not blank; absent for labels.
+    /// Lines that are not blank; absent for labels and verdicts.
     pub lines: Option<u64>,
-    /// Whether it had to be put in order; absent for labels.
+    /// Whether it had to be put in order; absent for labels and verdicts.
     pub order: Option<Order>,
 }
 
@@ -72,6 +78,10 @@ pub struct Summary {
     pub digest: String,
     /// Digest of the engine's settings.
     pub config_version: String,
+    /// The engine's settings, without the key.
+    pub settings: EngineConfig,
+    /// Seed of intervals, random scores and injections.
+    pub seed: u64,
     /// Whether scored events were kept from being learned.
     pub frozen: bool,
     /// Every input file, in order.
@@ -107,6 +117,14 @@ pub struct Summary {
     /// What labels say of the scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// What labels say of the alerts and revocations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
+    /// What became of the verdicts, where there were any to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Handed>,
+    /// What would have fired, and where.
+    pub breakdown: Breakdown,
     /// What a reader has to know before believing the numbers.
     pub notes: Vec<String>,
     /// How long it took.

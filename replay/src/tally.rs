@@ -1,19 +1,23 @@
-//! Counts by identity, tool, dimension and day, for the summary and the report.
+//! Counts by identity, task, tool, dimension and time, for the summary and the report.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use models::alert::Alert;
+use models::alert::{Alert, AlertId};
 use models::assessment::{Assessment, Decision, Outcome};
 use models::decision::Revocation;
 use models::dimension::Dimension;
 use models::event::{Event, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// Names come from whoever sends events; beyond this many tools the rest are counted together.
-const MAX_TOOLS: usize = 4096;
-/// What the rest is called. No tool has this name in the report, because theirs are escaped and this is set apart.
-pub const OTHER_TOOLS: &str = "(all other tools)";
+/// Names come from whoever sends events; beyond this many tools or tasks the rest are counted together.
+const MAX_NAMES: usize = 4096;
+/// What the rest is called.
+pub const OTHERS: &str = "(all others)";
+/// What events without a task are counted as.
+pub const NO_TASK: &str = "(no task)";
+const DAY_SECONDS: i64 = 86_400;
+const HOUR_SECONDS: i64 = 3_600;
 
 /// What one identity did and would have met.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +34,9 @@ pub struct IdentityTally {
     pub evidence: f64,
 }
 
-/// How often a tool was used and was part of an alert.
+/// How often a tool was used, or a task was worked on, and was part of an alert.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolTally {
+pub struct UseTally {
     /// Events.
     pub events: u64,
     /// Events that alerted, or would have in shadow mode.
@@ -41,30 +45,40 @@ pub struct ToolTally {
     pub revoked: u64,
 }
 
-/// What happened on one UTC day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DayTally {
+/// What a dimension was the strongest part of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DimensionTally {
+    /// Alerts.
+    pub alerts: u64,
+    /// Revocations that those alerts would have requested.
+    pub revocations: u64,
+}
+
+/// What happened in a span of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanTally {
     /// Events.
     pub events: u64,
     /// Alerts opened.
     pub alerts: u64,
     /// Revocations.
     pub revocations: u64,
-    /// Identities that acted, by hash.
-    active: BTreeSet<u64>,
 }
 
-/// Everything counted over the scored events. Memory grows with identities, days, and active identities a day.
+/// Everything counted over the scored events. Memory grows with identities, sessions (8 bytes), hours, and days of an
+/// identity (8 bytes), not with events.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// By tenant and identity.
     pub identities: BTreeMap<(Box<str>, Box<str>), IdentityTally>,
     /// By `server/tool`.
-    pub tools: BTreeMap<String, ToolTally>,
+    pub tools: BTreeMap<String, UseTally>,
+    /// By task.
+    pub tasks: BTreeMap<String, UseTally>,
     /// By the dimension that contributed most to an alert.
-    pub dimensions: BTreeMap<Dimension, u64>,
-    /// By UTC day, counted from the epoch.
-    pub days: BTreeMap<i64, DayTally>,
+    pub dimensions: BTreeMap<Dimension, DimensionTally>,
+    /// By hour, counted from the epoch.
+    pub hours: BTreeMap<i64, SpanTally>,
     /// Events by outcome.
     #[serde(deserialize_with = "known_words")]
     pub outcomes: BTreeMap<&'static str, u64>,
@@ -74,24 +88,30 @@ pub struct Tally {
     /// Earliest and latest event time.
     pub span: Option<(Timestamp, Timestamp)>,
     sessions: HashSet<u64>,
+    /// Identities that acted on a UTC day, by hash.
+    active: BTreeMap<i64, HashSet<u64>>,
+    /// Revocations by the alert that would have requested them.
+    revoked: HashMap<AlertId, u64>,
 }
 
 impl Tally {
     /// Counts a scored event.
     pub fn event(&mut self, event: &Event, assessment: &Assessment) {
         let who = (event.tenant.clone(), event.identity.clone());
-        self.day(event.time).active.insert(hash(&who));
-        self.day(event.time).events += 1;
+        self.active.entry(day_of(event.time)).or_default().insert(hash(&who));
+        self.hour(event.time).events += 1;
         let new_session = self.sessions.insert(hash((&who, &assessment.session)));
         let identity = self.identities.entry(who).or_default();
         identity.events += 1;
         identity.sessions += u64::from(new_session);
         identity.evidence = identity.evidence.max(assessment.evidence);
 
-        let tool = self.tool(event);
-        tool.events += 1;
-        tool.alerted += u64::from(assessment.decision >= Decision::Record);
-        tool.revoked += u64::from(assessment.decision == Decision::Revoke);
+        let task = event.task.as_deref().unwrap_or(NO_TASK).to_owned();
+        for used in [named(&mut self.tools, tool_name(event)), named(&mut self.tasks, task)] {
+            used.events += 1;
+            used.alerted += u64::from(assessment.decision >= Decision::Record);
+            used.revoked += u64::from(assessment.decision == Decision::Revoke);
+        }
 
         *self.outcomes.entry(assessment.outcome.as_str()).or_default() += 1;
         *self.decisions.entry(assessment.decision.as_str()).or_default() += 1;
@@ -101,20 +121,23 @@ impl Tally {
 
     /// Counts an alert, once, as it is when it opens.
     pub fn opened(&mut self, alert: &Alert) {
-        self.day(alert.opened).alerts += 1;
+        self.hour(alert.opened).alerts += 1;
         self.identities.entry((alert.tenant.clone(), alert.identity.clone())).or_default().alerts += 1;
     }
 
     /// Counts an alert, once, as it is at the end.
     pub fn settled(&mut self, alert: &Alert) {
         if let Some(strongest) = alert.contributions.first() {
-            *self.dimensions.entry(strongest.dimension).or_default() += 1;
+            let of_dimension = self.dimensions.entry(strongest.dimension).or_default();
+            of_dimension.alerts += 1;
+            of_dimension.revocations += self.revoked.get(&alert.id).copied().unwrap_or(0);
         }
     }
 
     /// Counts a revocation.
     pub fn revocation(&mut self, revocation: &Revocation) {
-        self.day(revocation.requested).revocations += 1;
+        self.hour(revocation.requested).revocations += 1;
+        *self.revoked.entry(revocation.alert.clone()).or_default() += 1;
         let who = (revocation.tenant.clone(), revocation.identity.clone());
         self.identities.entry(who).or_default().revocations += 1;
     }
@@ -126,26 +149,51 @@ impl Tally {
 
     /// Sum over UTC days of the identities that acted on that day: what the budget is stated against.
     pub fn identity_days(&self) -> u64 {
-        self.days.values().map(|day| day.active.len() as u64).sum()
+        self.active.values().map(|identities| identities.len() as u64).sum()
     }
 
-    fn day(&mut self, time: Timestamp) -> &mut DayTally {
-        self.days.entry(time.as_seconds().div_euclid(86_400)).or_default()
+    /// What happened between two hours, the first included.
+    pub fn between(&self, from: i64, until: i64) -> SpanTally {
+        let mut sum = SpanTally::default();
+        for (_, hour) in self.hours.range(from..until) {
+            sum.events += hour.events;
+            sum.alerts += hour.alerts;
+            sum.revocations += hour.revocations;
+        }
+        sum
     }
 
-    fn tool(&mut self, event: &Event) -> &mut ToolTally {
-        let name = match &event.server {
-            Some(server) => format!("{server}/{}", event.tool),
-            None => event.tool.to_string(),
-        };
-        let known = self.tools.len() < MAX_TOOLS || self.tools.contains_key(&name);
-        self.tools.entry(if known { name } else { OTHER_TOOLS.to_owned() }).or_default()
+    fn hour(&mut self, time: Timestamp) -> &mut SpanTally {
+        self.hours.entry(time.as_seconds().div_euclid(HOUR_SECONDS)).or_default()
     }
+}
+
+/// `server/tool`.
+fn tool_name(event: &Event) -> String {
+    match &event.server {
+        Some(server) => format!("{server}/{}", event.tool),
+        None => event.tool.to_string(),
+    }
+}
+
+fn named(all: &mut BTreeMap<String, UseTally>, name: String) -> &mut UseTally {
+    let known = all.len() < MAX_NAMES || all.contains_key(&name);
+    all.entry(if known { name } else { OTHERS.to_owned() }).or_default()
+}
+
+fn day_of(time: Timestamp) -> i64 {
+    time.as_seconds().div_euclid(DAY_SECONDS)
+}
+
+/// An hour, counted from the epoch, as `YYYY-MM-DD HH:00`.
+pub fn hour_name(hour: i64) -> String {
+    let time = Timestamp::from_seconds(hour.saturating_mul(HOUR_SECONDS)).to_string();
+    format!("{} {}:00", time.get(..10).unwrap_or_default(), time.get(11..13).unwrap_or_default())
 }
 
 /// The UTC day of a time as `YYYY-MM-DD`.
 pub fn day_name(day: i64) -> String {
-    Timestamp::from_seconds(day.saturating_mul(86_400)).to_string().chars().take(10).collect()
+    Timestamp::from_seconds(day.saturating_mul(DAY_SECONDS)).to_string().chars().take(10).collect()
 }
 
 /// Counts by outcome or decision, as they were stored.
@@ -204,16 +252,19 @@ mod tests {
             count(&mut tally, identity, time, "t");
         }
         assert_eq!((tally.identity_days(), tally.sessions(), tally.identities.len()), (3, 2, 2));
-        assert_eq!(tally.days.keys().map(|day| day_name(*day)).collect::<Vec<_>>(), ["2026-01-01", "2026-01-03"]);
+        let hours = ["2026-01-01 00:00", "2026-01-01 10:00", "2026-01-01 23:00", "2026-01-03 00:00"];
+        assert_eq!(tally.hours.keys().map(|hour| hour_name(*hour)).collect::<Vec<_>>(), hours);
+        let (first, last) = (tally.hours.keys().min().unwrap(), tally.hours.keys().max().unwrap());
+        assert_eq!([tally.between(*first, *last).events, tally.between(*first, last + 1).events], [3, 4]);
     }
 
     #[test]
     fn a_flood_of_tool_names_is_counted_together() {
         let mut tally = Tally::default();
-        for i in 0..MAX_TOOLS + 3 {
+        for i in 0..MAX_NAMES + 3 {
             count(&mut tally, "a", "2026-01-01T00:00:00Z", &format!("t{i}"));
         }
-        assert_eq!(tally.tools.len(), MAX_TOOLS + 1);
-        assert_eq!(tally.tools[OTHER_TOOLS].events, 3);
+        assert_eq!((tally.tools.len(), tally.tasks.len()), (MAX_NAMES + 1, 1));
+        assert_eq!(tally.tools[OTHERS].events, 3);
     }
 }

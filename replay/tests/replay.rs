@@ -16,6 +16,7 @@ use replay::drive::Window;
 use replay::quality::Method;
 use replay::run::{Options, RunError, run};
 use replay::suite;
+use replay::summary::Summary;
 use replay::table::Format;
 
 fn event(id: usize, second: i64, identity: &str, session: &str, tool: &str, target: &str) -> String {
@@ -55,6 +56,10 @@ fn options(learn: &Path, events: &Path, out: PathBuf) -> Options {
     }
 }
 
+fn replayed(options: &Options) -> Result<Summary, RunError> {
+    run(options).map(|outcome| outcome.summary)
+}
+
 fn lines(path: &Path) -> Vec<serde_json::Value> {
     std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -64,7 +69,7 @@ fn every_event_gives_one_row_in_order_of_time_and_every_file_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let out = folder.path().join("out");
-    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let summary = replayed(&options(&learn, &test, out.clone())).unwrap();
     let rows = lines(&out.join("scores.ndjson"));
     assert_eq!((summary.learned.events, summary.events, rows.len()), (120, 41, 41));
     assert!(rows.is_sorted_by_key(|row| row["time"].as_str().unwrap().to_owned()));
@@ -84,7 +89,7 @@ fn what_was_never_seen_is_the_strangest_event() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
     let out = folder.path().join("out");
-    run(&options(&learn, &test, out.clone())).unwrap();
+    replayed(&options(&learn, &test, out.clone())).unwrap();
     let rows = lines(&out.join("scores.ndjson"));
     let strangest = rows.iter().max_by(|a, b| a["score"].as_f64().unwrap().total_cmp(&b["score"].as_f64().unwrap()));
     assert_eq!(strangest.unwrap()["id"], "e900");
@@ -97,7 +102,7 @@ fn digest_depends_on_neither_threads_nor_format_and_does_depend_on_the_events() 
     let digest = |threads: usize, scores: Format, test: &Path| {
         let out = folder.path().join(format!("{threads}-{scores:?}"));
         let threads = NonZeroUsize::new(threads).unwrap();
-        run(&Options { threads, scores, force: true, ..options(&learn, test, out) }).unwrap().digest
+        replayed(&Options { threads, scores, force: true, ..options(&learn, test, out) }).unwrap().digest
     };
     let first = digest(1, Format::Parquet, &test);
     for (threads, scores) in [(2, Format::Parquet), (5, Format::Csv), (1, Format::None), (3, Format::Ndjson)] {
@@ -117,7 +122,7 @@ fn malformed_lines_are_counted_and_quarantined_with_file_and_line() {
     let _ = write!(text, "{{\"id\":\"x\"}}\n{{\"id\":\n");
     std::fs::write(&test, text).unwrap();
     let out = folder.path().join("out");
-    let summary = run(&options(&learn, &test, out.clone())).unwrap();
+    let summary = replayed(&options(&learn, &test, out.clone())).unwrap();
     let bad = lines(&out.join("quarantine.ndjson"));
     assert_eq!((summary.quarantined, summary.events, bad.len()), (2, 41, 2));
     assert_eq!((&bad[0]["line"], &bad[0]["code"]), (&42.into(), &"missing_field".into()));
@@ -137,7 +142,7 @@ fn labels_give_figures_and_floors_in_the_summary() {
     }
     std::fs::write(&labels, text).unwrap();
     let options = Options { labels: vec![labels], ..options(&learn, &test, folder.path().join("out")) };
-    let quality = run(&options).unwrap().quality.unwrap();
+    let quality = replayed(&options).unwrap().quality.unwrap();
     assert_eq!((quality.sessions.positives, quality.sessions.negatives), (1, 10));
     for method in [Method::Score, Method::FirstSeen] {
         let figures = quality.method(method).unwrap();
@@ -145,14 +150,14 @@ fn labels_give_figures_and_floors_in_the_summary() {
         assert_eq!((figures.detection[1].detected, figures.delay[1].median), (1.0, Some(0)));
     }
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
-    assert!(page.contains("Quality against labels") && page.contains("<polyline class=\"ours\""));
+    assert!(page.contains("Right and wrong, by the labels") && page.contains("<polyline class=\"ours\""));
 }
 
 #[test]
 fn a_folder_that_holds_something_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (learn, test) = history(folder.path());
-    let refused = run(&options(&learn, &test, folder.path().to_path_buf()));
+    let refused = replayed(&options(&learn, &test, folder.path().to_path_buf()));
     assert!(matches!(refused, Err(RunError::Folder(_))), "{refused:?}");
     assert!(!folder.path().join("summary.json").exists());
 }
@@ -182,9 +187,9 @@ proptest! {
         std::fs::write(&whole, lines.concat()).unwrap();
         let parted = parted(folder.path(), &lines, &spread);
         let base = Options { learn: Vec::new(), freeze: false, ..options(&whole, &whole, folder.path().join("one")) };
-        let one = run(&base).unwrap().digest;
+        let one = replayed(&base).unwrap().digest;
         let threads = NonZeroUsize::new(threads).unwrap();
-        let many = run(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
+        let many = replayed(&Options { events: parted, threads, out: folder.path().join("many"), ..base }).unwrap().digest;
         prop_assert_eq!(one, many);
     }
 
@@ -200,7 +205,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let files = parted(folder.path(), &calls(&tools), &spread);
         let base = Options { events: files.clone(), scores: Format::None, out: folder.path().join("one"), ..Options::default() };
-        let one = run(&base).unwrap().digest;
+        let one = replayed(&base).unwrap().digest;
         let renamed = |(i, file): (usize, &PathBuf)| {
             let name = folder.path().join(format!("other-{}.ndjson", (i + turn) % 4));
             std::fs::rename(file, &name).unwrap();
@@ -209,7 +214,7 @@ proptest! {
         let mut files: Vec<PathBuf> = files.iter().enumerate().map(renamed).collect();
         files.rotate_left(turn);
         let threads = NonZeroUsize::new(threads).unwrap();
-        let other = run(&Options { events: files, threads, out: folder.path().join("other"), ..base }).unwrap().digest;
+        let other = replayed(&Options { events: files, threads, out: folder.path().join("other"), ..base }).unwrap().digest;
         prop_assert_eq!(one, other);
     }
 
@@ -224,7 +229,7 @@ proptest! {
         let rows = |name: &str, lines: &[String]| {
             let (file, out) = (folder.path().join(format!("{name}.ndjson")), folder.path().join(name));
             std::fs::write(&file, lines.concat()).unwrap();
-            run(&Options { learn: Vec::new(), freeze: false, ..options(&file, &file, out.clone()) }).unwrap();
+            replayed(&Options { learn: Vec::new(), freeze: false, ..options(&file, &file, out.clone()) }).unwrap();
             std::fs::read_to_string(out.join("scores.ndjson")).unwrap()
         };
         let mut changed = lines.clone();
@@ -258,20 +263,20 @@ fn a_warm_up_is_a_history_and_a_window_is_a_shorter_file() {
     let whole = folder.path().join("whole.ndjson");
     std::fs::write(&whole, read(&learn) + &read(&test)).unwrap();
     let base = options(&learn, &test, folder.path().join("out"));
-    let apart = run(&base).unwrap();
+    let apart = replayed(&base).unwrap();
     let start = Timestamp::from_seconds(1_767_225_600);
     let warmup = Duration::from_hours(120);
     let window = Window { warmup, ..Window::default() };
     let together = Options { learn: Vec::new(), events: vec![whole.clone()], window, ..base.clone() };
-    let together = run(&together).unwrap();
+    let together = replayed(&together).unwrap();
     assert_eq!((together.digest, together.learned), (apart.digest, apart.learned));
 
     let until = start.saturating_add(Duration::from_hours(150));
     let window = Window { from: Some(start.saturating_add(warmup)), until: Some(until), ..Window::default() };
-    let cut = run(&Options { learn: Vec::new(), events: vec![whole], window, ..base.clone() }).unwrap();
+    let cut = replayed(&Options { learn: Vec::new(), events: vec![whole], window, ..base.clone() }).unwrap();
     let shorter = folder.path().join("shorter.ndjson");
     std::fs::write(&shorter, read(&test).lines().take(30).fold(String::new(), |all, line| all + line + "\n")).unwrap();
-    let expected = run(&Options { learn: Vec::new(), events: vec![shorter], ..base }).unwrap();
+    let expected = replayed(&Options { learn: Vec::new(), events: vec![shorter], ..base }).unwrap();
     assert_eq!((cut.digest, cut.events), (expected.digest, 30));
 }
 
@@ -281,7 +286,7 @@ fn the_pace_does_not_change_the_digest() {
     let (learn, test) = history(folder.path());
     let base = options(&learn, &test, folder.path().join("out"));
     let paced = Options { pace: "1000000000x".parse().unwrap(), ..base.clone() };
-    assert_eq!(run(&paced).unwrap().digest, run(&base).unwrap().digest);
+    assert_eq!(replayed(&paced).unwrap().digest, replayed(&base).unwrap().digest);
 }
 
 #[test]
@@ -301,7 +306,7 @@ fn the_same_events_as_csv_give_the_same_digest() {
         path
     };
     let tables = Options { learn: vec![as_table(&learn)], events: vec![as_table(&test)], ..base.clone() };
-    assert_eq!(run(&tables).unwrap().digest, run(&base).unwrap().digest);
+    assert_eq!(replayed(&tables).unwrap().digest, replayed(&base).unwrap().digest);
 }
 
 #[test]
@@ -319,7 +324,7 @@ fn the_same_events_converted_to_parquet_give_the_same_digest() {
     assert_eq!((first.events, first.files, second.events, second.rejected.len()), (120, 5, 41, 1));
     assert!(learn.join("events-2026-01-05.parquet").exists());
     let tables = Options { learn: vec![learn], events: vec![test.clone()], ..base.clone() };
-    assert_eq!(run(&tables).unwrap().digest, run(&base).unwrap().digest);
+    assert_eq!(replayed(&tables).unwrap().digest, replayed(&base).unwrap().digest);
     // Nothing is replaced.
     assert!(matches!(convert(std::slice::from_ref(&test), &test, NonZeroUsize::MIN), Err(ConvertError::Occupied(_))));
 }
@@ -330,10 +335,10 @@ fn a_strict_replay_stops_at_the_first_line_that_is_no_event() {
     let (learn, test) = history(folder.path());
     std::fs::write(&test, std::fs::read_to_string(&test).unwrap() + "{}\n").unwrap();
     let base = options(&learn, &test, folder.path().join("out"));
-    let refused = run(&Options { strict: true, ..base.clone() }).unwrap_err();
+    let refused = replayed(&Options { strict: true, ..base.clone() }).unwrap_err();
     assert!(matches!(&refused, RunError::Strict { line: 42, .. }), "{refused}");
     assert!(!base.out.join("summary.json").exists());
-    assert_eq!(run(&base).unwrap().rejected.into_values().sum::<u64>(), 1);
+    assert_eq!(replayed(&base).unwrap().rejected.into_values().sum::<u64>(), 1);
 }
 
 /// A set, packed as the real ones are.

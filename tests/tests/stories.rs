@@ -14,5 +14,7 @@ mod demo;
 mod harness;
 #[path = "stories/kafka.rs"]
 mod kafka;
+#[path = "stories/report.rs"]
+mod report;
 #[path = "stories/same_everywhere.rs"]
 mod same_everywhere;

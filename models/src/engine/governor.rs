@@ -70,6 +70,7 @@ impl Default for Governor {
 }
 
 /// An event with what decisions about it depend on.
+#[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub config: &'a CheckedConfig,
     pub fingerprinter: &'a Fingerprinter,

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use models::engine::{Checkpoint, Engine, Input, Output, Phase, Trust};
+use models::engine::{Checkpoint, Considered, Engine, Input, Output, Phase, Trust};
 use models::event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DriveError, Plan, Role, Window};
 use crate::trace::{Item, Part, Position, Rejected, Surveyed, Trace};
+use crate::verdict::{Handed, Verdicts};
 
 /// How far a replay is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub struct Drive<'a> {
     place: Place,
     /// The end of the warm-up.
     scored_from: Timestamp,
+    /// Told to the engine when they are known.
+    verdicts: Option<Verdicts>,
     /// The stream of the stage, once it was opened.
     trace: Option<Trace>,
     /// The first item behind the warm-up, while the end of it is told.
@@ -69,14 +72,33 @@ pub struct Drive<'a> {
 impl<'a> Drive<'a> {
     /// Begins. What has to be sorted is written to `scratch`.
     pub fn start(plan: Plan<'a>, window: Window, scratch: &Path) -> Self {
-        let engine = Engine::new(plan.config.clone());
+        let mut engine = Engine::new(plan.config.clone());
+        engine.consider(plan.policies.to_vec());
         Self::resume(plan, window, scratch, engine, Place { stage: Stage::Learning, position: None })
     }
 
     /// Goes on from a place with the engine as it was there.
     pub fn resume(plan: Plan<'a>, window: Window, scratch: &Path, engine: Engine, place: Place) -> Self {
         let scored_from = scored_from(plan.events, window);
-        Self { plan, window, scratch: scratch.to_path_buf(), engine, place, scored_from, trace: None, next: None }
+        let scratch = scratch.to_path_buf();
+        Self { plan, window, scratch, engine, place, scored_from, verdicts: None, trace: None, next: None }
+    }
+
+    /// Tells the engine these verdicts, each when it is known.
+    #[must_use]
+    pub fn with_verdicts(mut self, verdicts: Option<Verdicts>) -> Self {
+        self.verdicts = verdicts;
+        self
+    }
+
+    /// What became of the verdicts, if there were any.
+    pub fn handed(&self) -> Option<Handed> {
+        self.verdicts.as_ref().map(Verdicts::handed)
+    }
+
+    /// What the policies that look on made of the newest event.
+    pub fn considered(&self) -> &[Considered] {
+        self.engine.considered()
     }
 
     /// Where the replay stands.
@@ -162,12 +184,26 @@ impl<'a> Drive<'a> {
         if files == Role::Events {
             event.time = event.time.saturating_add(self.plan.shift);
         }
+        if role == Role::Events
+            && let Some(verdicts) = &mut self.verdicts
+        {
+            while let Some(settled) = verdicts.due(event.time) {
+                self.engine.handle(settled.input(), outputs);
+            }
+        }
         let before = outputs.len();
         self.engine.handle(Input::recorded(&event, Trust::Revoke, phase), outputs);
         let said = outputs.get(before..).unwrap_or_default();
         let assessed = said.iter().filter(|output| matches!(output, Output::Assessed(_))).count();
         if assessed != 1 {
             return Err(DriveError::Assessed { id: event.id.into(), assessed });
+        }
+        if role == Role::Events
+            && let Some(verdicts) = &mut self.verdicts
+        {
+            for output in said {
+                verdicts.said(&event, output);
+            }
         }
         Ok(Some(Step::Handled { role, event }))
     }

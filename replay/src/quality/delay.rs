@@ -19,12 +19,12 @@ pub struct Delay {
     pub before: f64,
 }
 
-/// The delay over sessions of (scores in order, index of the first malicious event).
-pub fn delay<'a>(sessions: impl IntoIterator<Item = (&'a [f64], usize)>, threshold: f64, rate: f64) -> Delay {
+/// The delay over sessions of (the first event above the threshold, the first malicious one).
+pub fn delay(sessions: impl IntoIterator<Item = (Option<usize>, usize)>, rate: f64) -> Delay {
     let (mut attacks, mut before, mut delays) = (0, 0, Vec::new());
-    for (scores, malicious) in sessions {
+    for (found, malicious) in sessions {
         attacks += 1;
-        if let Some(found) = scores.iter().position(|score| *score > threshold) {
+        if let Some(found) = found {
             before += usize::from(found < malicious);
             delays.push(found.saturating_sub(malicious));
         }
@@ -45,21 +45,21 @@ mod tests {
 
     #[test]
     fn delay_counts_events_after_the_first_malicious_one_and_early_alarms_as_zero() {
-        let sessions: [(&[f64], usize); 5] = [
-            (&[0.0, 9.0, 0.0], 1),      // at once
-            (&[0.0, 0.0, 0.0, 9.0], 0), // three later
-            (&[9.0, 0.0], 1),           // before
-            (&[0.0, 0.0], 0),           // never
-            (&[0.0, 0.0, 9.0], 1),      // one later
+        let sessions = [
+            (Some(1), 1), // at once
+            (Some(3), 0), // three later
+            (Some(0), 1), // before
+            (None, 0),    // never
+            (Some(2), 1), // one later
         ];
-        let found = delay(sessions, 5.0, 0.01);
+        let found = delay(sessions, 0.01);
         let expected = Delay { rate: 0.01, attacks: 5, found: 4, median: Some(0), p95: Some(3), before: 0.25 };
         assert_eq!(found, expected);
     }
 
     #[test]
     fn nothing_found_has_no_delay() {
-        let found = delay([(&[1.0_f64][..], 0)], 1.0, 0.01);
+        let found = delay([(None, 0)], 0.01);
         assert_eq!((found.found, found.median, found.p95), (0, None, None));
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::collect::{METHODS, Method, Track};
+use super::collect::{METHODS, Method};
+use super::sample::Sample;
+use super::track::Track;
 use super::{Delay, Detection, Interval, RATES, Ranking, auroc, delay, detection};
 use crate::label::Class;
 
@@ -100,37 +102,36 @@ impl Quality {
         self.methods.iter().find(|figures| figures.name == method.as_str())
     }
 
-    pub(super) fn of(all: &[(Class, &Track)], wanted: &[Method], unlabelled_events: u64) -> Self {
-        let scored: Vec<(Class, &Track)> = all.iter().filter(|(_, track)| !track.rows.is_empty()).copied().collect();
-        let count = |class| scored.iter().filter(|(c, _)| *c == class).count();
-        let alarmed = |class| scored.iter().filter(|(c, track)| *c == class && track.alarmed).count();
-        let sessions = Sessions {
+    /// Figures of sessions, and of the events of attacks and of benign sessions.
+    pub(super) fn of(sessions: &[&Track], events: [&Sample; 2], wanted: &[Method]) -> Self {
+        let count = |class| sessions.iter().filter(|track| track.class == class).count();
+        let alarmed = |class| sessions.iter().filter(|track| track.class == class && track.alarmed).count();
+        let counted = Sessions {
             positives: count(Class::Positive),
             negatives: count(Class::Negative),
             clean_failed: count(Class::CleanFailed),
             left_out: count(Class::LeftOut),
-            without_events: all.len() - scored.len(),
-            unlabelled_events,
+            ..Sessions::default()
         };
         let alarms = Alarms {
             positives: alarmed(Class::Positive),
             negatives: alarmed(Class::Negative),
             clean_failed: alarmed(Class::CleanFailed),
         };
-        let columns = METHODS.iter().enumerate().filter(|(_, method)| wanted.contains(method));
-        let methods = columns.map(|(column, method)| figures(&scored, column, *method)).collect();
-        let realised = ASKED.iter().filter_map(|asked| realised(&scored, *asked)).collect();
-        Self { sessions, alarms, realised, methods }
+        let methods =
+            METHODS.iter().filter(|m| wanted.contains(m)).map(|method| figures(sessions, events, *method)).collect();
+        let realised = ASKED.iter().filter_map(|asked| realised(sessions, *asked)).collect();
+        Self { sessions: counted, alarms, realised, methods }
     }
 }
 
 /// The shares of sessions that are asked for with cuts from the history alone.
 const ASKED: [f64; 2] = [0.05, 0.01];
 
-fn realised(sessions: &[(Class, &Track)], asked: f64) -> Option<Realised> {
+fn realised(sessions: &[&Track], asked: f64) -> Option<Realised> {
     let flagged = |class: Class| {
-        let of = || sessions.iter().filter(|(c, _)| *c == class);
-        let above = of().filter(|(_, track)| track.evidence() >= -asked.ln()).count();
+        let of = || sessions.iter().filter(|track| track.class == class);
+        let above = of().filter(|track| track.evidence() >= -asked.ln()).count();
         (of().count() > 0).then(|| above as f64 / of().count() as f64)
     };
     Some(Realised {
@@ -141,38 +142,30 @@ fn realised(sessions: &[(Class, &Track)], asked: f64) -> Option<Realised> {
     })
 }
 
-fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> MethodFigures {
-    let values = |track: &Track| -> Vec<f64> { track.rows.iter().filter_map(|row| row.get(column).copied()).collect() };
-    let of = |class: Class| sessions.iter().filter(move |(c, _)| *c == class).map(|(_, track)| *track);
-    let strangest = |class: Class| -> Vec<f64> {
-        let highest = |values: Vec<f64>| values.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        let last = |values: Vec<f64>| values.last().copied().unwrap_or(f64::NEG_INFINITY);
-        of(class).map(|t| if method.of_session() { last(values(t)) } else { highest(values(t)) }).collect()
-    };
+fn figures(sessions: &[&Track], [malicious, benign]: [&Sample; 2], method: Method) -> MethodFigures {
+    let column = method.column();
+    let of = |class: Class| sessions.iter().copied().filter(move |track| track.class == class);
+    let strangest = |class: Class| -> Vec<f64> { of(class).map(|track| track.highest(column)).collect() };
     let (positives, negatives) = (strangest(Class::Positive), strangest(Class::Negative));
     let mut with_clean = negatives.clone();
     with_clean.extend(strangest(Class::CleanFailed));
     let found = |negatives: &[f64]| -> Vec<Detection> {
         RATES.iter().filter_map(|rate| detection(&positives, negatives, *rate)).collect()
     };
-    let malicious: Vec<f64> = of(Class::Positive)
-        .filter(|_| !method.of_session())
-        .flat_map(|track| track.malicious.iter().filter_map(|i| track.rows.get(*i)?.get(column).copied()))
-        .collect();
-    let benign: Vec<f64> = of(Class::Negative).flat_map(values).collect();
-    let attacks: Vec<(Vec<f64>, usize)> =
-        of(Class::Positive).filter_map(|track| Some((values(track), *track.malicious.first()?))).collect();
+    let malicious = if method.of_session() { Vec::new() } else { malicious.column(column) };
+    let attacks = |threshold: f64| {
+        let begun = of(Class::Positive).filter_map(|track| Some((track, track.malicious?.event as usize)));
+        begun.map(move |(track, begin)| (track.above(column, threshold).map(|at| at.event as usize), begin))
+    };
     let ranking = Ranking::new(&positives, &negatives);
     let detection = found(&negatives);
-    let delays = detection
-        .iter()
-        .map(|d| delay(attacks.iter().map(|(scores, first)| (scores.as_slice(), *first)), d.threshold, d.rate));
+    let delays = detection.iter().map(|d| delay(attacks(d.threshold), d.rate));
     MethodFigures {
         name: method.as_str(),
         session_auroc: ranking.as_ref().map(Ranking::auroc),
         interval: ranking.as_ref().map(|ranking| ranking.interval(REPLICATES, SEED)),
         session_auroc_with_clean_failed: auroc(&positives, &with_clean),
-        event_auroc: auroc(&malicious, &benign),
+        event_auroc: auroc(&malicious, &benign.column(column)),
         delay: delays.collect(),
         detection_with_clean_failed: found(&with_clean),
         detection,
@@ -182,27 +175,42 @@ fn figures(sessions: &[(Class, &Track)], column: usize, method: Method) -> Metho
 
 #[cfg(test)]
 mod tests {
+    use models::event::Timestamp;
+
     use super::*;
 
-    /// A track whose score column is `scores`, everything else 0.
-    fn track(scores: &[f64], malicious: &[usize]) -> Track {
-        let row = |score: &f64| {
+    /// A track whose score column is `scores`, everything else 0, and the events it gives to the samples.
+    fn track(class: Class, scores: &[f64], malicious: &[usize], events: &mut [Sample; 2]) -> Track {
+        let mut track = Track::new(class, None, 0, Timestamp::EPOCH);
+        for (i, score) in scores.iter().enumerate() {
+            let place = track.count(Timestamp::EPOCH);
             let mut row = [0.0; METHODS.len()];
             row[0] = *score;
-            row
-        };
-        Track { rows: scores.iter().map(row).collect(), malicious: malicious.to_vec(), alarmed: scores[0] > 4.0 }
+            track.push(place, &row);
+            let attacks = malicious.contains(&i);
+            track.malicious = track.malicious.or(attacks.then_some(place));
+            match class {
+                Class::Positive if attacks => events[0].push(&row),
+                Class::Negative => events[1].push(&row),
+                _ => {}
+            }
+        }
+        track.alarmed = scores[0] > 4.0;
+        track
     }
 
     #[test]
     fn realised_shares_count_sessions_at_or_above_the_cut() {
         let with_evidence = |evidence: f64| {
-            let mut track = track(&[0.0, 0.0], &[]);
-            track.rows[1][1] = evidence;
-            (Class::Negative, track)
+            let mut track = Track::new(Class::Negative, None, 0, Timestamp::EPOCH);
+            let mut row = [0.0; METHODS.len()];
+            row[Method::EVIDENCE] = evidence;
+            let place = track.count(Timestamp::EPOCH);
+            track.push(place, &row);
+            track
         };
         let tracks: Vec<_> = (0..20).map(|i| with_evidence(if i < 3 { 3.0 } else { 2.9 })).collect();
-        let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
+        let sessions: Vec<_> = tracks.iter().collect();
         // -ln .05 is 2.996, -ln .01 is 4.6.
         let [five, one] = [0.05, 0.01].map(|asked| realised(&sessions, asked).unwrap());
         assert_eq!((five.flagged, five.found), (0.15, None));
@@ -211,25 +219,19 @@ mod tests {
 
     #[test]
     fn figures_of_a_hand_made_set_are_those_worked_out_by_hand() {
+        let mut events = <[Sample; 2]>::default();
+        let mut track = |class, scores: &[f64], malicious: &[usize]| track(class, scores, malicious, &mut events);
         let tracks = [
-            (Class::Positive, track(&[1.0, 1.0, 6.0], &[1])), // session 6, found one event after the malicious one
-            (Class::Positive, track(&[2.0, 3.0], &[1])),      // session 3
-            (Class::Negative, track(&[5.0, 0.0], &[])),
-            (Class::Negative, track(&[1.0], &[])),
-            (Class::CleanFailed, track(&[3.0], &[])),
-            (Class::LeftOut, track(&[9.0], &[])),
-            (Class::Negative, Track::default()),
+            track(Class::Positive, &[1.0, 1.0, 6.0], &[1]), // session 6, found one event after the malicious one
+            track(Class::Positive, &[2.0, 3.0], &[1]),      // session 3
+            track(Class::Negative, &[5.0, 0.0], &[]),
+            track(Class::Negative, &[1.0], &[]),
+            track(Class::CleanFailed, &[3.0], &[]),
+            track(Class::LeftOut, &[9.0], &[]),
         ];
-        let sessions: Vec<_> = tracks.iter().map(|(class, track)| (*class, track)).collect();
-        let quality = Quality::of(&sessions, &METHODS, 7);
-        let counted = Sessions {
-            positives: 2,
-            negatives: 2,
-            clean_failed: 1,
-            left_out: 1,
-            without_events: 1,
-            unlabelled_events: 7,
-        };
+        let sessions: Vec<_> = tracks.iter().collect();
+        let quality = Quality::of(&sessions, [&events[0], &events[1]], &METHODS);
+        let counted = Sessions { positives: 2, negatives: 2, clean_failed: 1, left_out: 1, ..Sessions::default() };
         assert_eq!(quality.sessions, counted);
         assert_eq!(quality.alarms, Alarms { positives: 0, negatives: 1, clean_failed: 0 });
         let score = quality.method(Method::Score).unwrap();

@@ -1,5 +1,6 @@
 //! What a reader has to know before believing the numbers.
 
+use crate::quality::Coverage;
 use crate::run::Recording;
 use crate::summary::InputFile;
 use crate::trace::Order;
@@ -43,9 +44,33 @@ pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -
     if unsorted > 0 {
         notes.push(format!("{unsorted} of the files were far out of order of time and were sorted first."));
     }
+    notes.push(match &recording.judgement {
+        None => {
+            "No labels were given: these are counts of what would have fired, and nothing says which of it was right."
+                .to_owned()
+        }
+        Some(judgement) => coverage(judgement.coverage),
+    });
+    if let Some(handed) = &recording.verdicts {
+        notes.push(format!(
+            "{} of {} verdicts were told to the engine, {} after their time; {} came before there was such an alert.",
+            handed.told,
+            handed.known,
+            models::config::Span::seconds(handed.delay_seconds),
+            handed.without_alert
+        ));
+    }
     notes.push("Alerts count true and false ones alike; the budget promises the false ones only.".to_owned());
     notes.push("Nothing was revoked: a revocation here is one that the service would have requested.".to_owned());
     notes
+}
+
+/// How much of what was scored the labels tell of.
+fn coverage(coverage: Coverage) -> String {
+    let Coverage { labelled_events, unlabelled_events, sessions, .. } = coverage;
+    let of = labelled_events + unlabelled_events;
+    let taken = if coverage.unlabelled_count_as_benign { ", sessions without a label taken for benign" } else { "" };
+    format!("Labels cover {labelled_events} of {of} scored events, in {sessions} sessions{taken}.")
 }
 
 #[cfg(test)]

@@ -1,22 +1,16 @@
 //! The rows of the report's tables.
 
-use std::cmp::Reverse;
-
 use models::alert::Alert;
-use models::dimension::Dimension;
 
 use super::MAX_ROWS;
 use super::text::{area, count, percent, shown};
 use crate::quality::Quality;
-use crate::summary::Summary;
-use crate::tally::{Tally, day_name};
+use crate::summary::{Breakdown, Capped, Summary, UseLine};
 
 /// Characters of a name that are shown.
-const NAME: usize = 120;
+pub(super) const NAME: usize = 120;
 /// Characters of a sentence that are shown.
 const SENTENCE: usize = 300;
-/// Bars that fit the timeline; beyond it days are counted together.
-const MAX_BARS: i64 = 120;
 /// Contributions shown for an alert.
 const REASONS: usize = 3;
 
@@ -32,7 +26,7 @@ pub(super) struct IdentityRow {
 }
 
 #[derive(Debug)]
-pub(super) struct ToolRow {
+pub(super) struct UseRow {
     pub(super) name: String,
     pub(super) events: String,
     pub(super) alerted: String,
@@ -44,14 +38,7 @@ pub(super) struct ToolRow {
 pub(super) struct DimensionRow {
     pub(super) name: &'static str,
     pub(super) alerts: String,
-}
-
-#[derive(Debug)]
-pub(super) struct DayRow {
-    pub(super) name: String,
-    pub(super) events: u64,
-    pub(super) alerts: u64,
-    pub(super) revocations: u64,
+    pub(super) revocations: String,
 }
 
 #[derive(Debug)]
@@ -119,70 +106,55 @@ pub(super) fn inputs(summary: &Summary) -> Vec<(String, String, String, String)>
         let lines = file.lines.map_or_else(String::new, count);
         (file.role.to_owned(), shown(&file.path, NAME), lines, file.sha256.clone())
     };
-    summary.inputs.iter().map(row).collect()
+    summary.inputs.iter().take(MAX_ROWS).map(row).collect()
 }
 
-pub(super) fn identities(tally: &Tally) -> Vec<IdentityRow> {
-    let mut all: Vec<_> = tally.identities.iter().collect();
-    all.sort_by(|(_, a), (_, b)| {
-        (b.revocations, b.alerts).cmp(&(a.revocations, a.alerts)).then(b.evidence.total_cmp(&a.evidence))
-    });
-    all.into_iter()
+pub(super) fn identities(breakdown: &Breakdown) -> Vec<IdentityRow> {
+    breakdown
+        .identities
+        .lines
+        .iter()
         .take(MAX_ROWS)
-        .map(|((tenant, identity), tally)| IdentityRow {
-            name: shown(identity, NAME),
-            tenant: shown(tenant, NAME),
-            events: count(tally.events),
-            sessions: count(tally.sessions),
-            alerts: count(tally.alerts),
-            revocations: count(tally.revocations),
-            evidence: format!("{:.1}", tally.evidence),
+        .map(|line| IdentityRow {
+            name: shown(&line.identity, NAME),
+            tenant: shown(&line.tenant, NAME),
+            events: count(line.events),
+            sessions: count(line.sessions),
+            alerts: count(line.alerts),
+            revocations: count(line.revocations),
+            evidence: format!("{:.1}", line.evidence),
         })
         .collect()
 }
 
-pub(super) fn tools(tally: &Tally) -> Vec<ToolRow> {
-    let mut all: Vec<_> = tally.tools.iter().collect();
-    all.sort_by_key(|(_, tool)| Reverse((tool.alerted, tool.events)));
-    all.into_iter()
+/// Tools or tasks.
+pub(super) fn uses(lines: &Capped<UseLine>) -> Vec<UseRow> {
+    lines
+        .lines
+        .iter()
         .take(MAX_ROWS)
-        .map(|(name, tally)| ToolRow {
-            name: shown(name, NAME),
-            events: count(tally.events),
-            alerted: count(tally.alerted),
-            share: percent(tally.alerted as f64 / tally.events.max(1) as f64),
-            revoked: count(tally.revoked),
+        .map(|line| UseRow {
+            name: shown(&line.name, NAME),
+            events: count(line.events),
+            alerted: count(line.alerted),
+            share: percent(line.alerted as f64 / line.events.max(1) as f64),
+            revoked: count(line.revoked),
         })
         .collect()
 }
 
-pub(super) fn dimensions(tally: &Tally) -> Vec<DimensionRow> {
-    let alerts = |dimension| count(tally.dimensions.get(&dimension).copied().unwrap_or(0));
-    Dimension::ALL.into_iter().map(|d| DimensionRow { name: d.as_str(), alerts: alerts(d) }).collect()
+/// How many rows the report leaves out.
+pub(super) fn left_out<T>(lines: &Capped<T>) -> usize {
+    lines.left_out + lines.lines.len().saturating_sub(MAX_ROWS)
 }
 
-/// The days from the first to the last with events, several together where there are too many.
-pub(super) fn days(tally: &Tally) -> Vec<DayRow> {
-    let (Some((first, _)), Some((last, _))) = (tally.days.first_key_value(), tally.days.last_key_value()) else {
-        return Vec::new();
+pub(super) fn dimensions(breakdown: &Breakdown) -> Vec<DimensionRow> {
+    let row = |line: &crate::summary::DimensionLine| DimensionRow {
+        name: line.dimension.as_str(),
+        alerts: count(line.alerts),
+        revocations: count(line.revocations),
     };
-    let together = (last - first) / MAX_BARS + 1;
-    (0..=(last - first) / together)
-        .map(|i| {
-            let from = first + i * together;
-            let to = from + together - 1;
-            let mut row = DayRow { name: day_name(from), events: 0, alerts: 0, revocations: 0 };
-            if together > 1 {
-                row.name = format!("{} to {}", row.name, day_name(to));
-            }
-            for (_, day) in tally.days.range(from..=to) {
-                row.events += day.events;
-                row.alerts += day.alerts;
-                row.revocations += day.revocations;
-            }
-            row
-        })
-        .collect()
+    breakdown.dimensions.iter().map(row).collect()
 }
 
 /// The strongest alerts first.

@@ -4,7 +4,8 @@ use models::dimension::Dimension;
 use models::event::decode;
 
 use super::*;
-use crate::summary::{BudgetFigures, FORMAT, Learned, Timing};
+use crate::summary::{Breakdown, BudgetFigures, FORMAT, Learned, Timing};
+use crate::tally::{Tally, UseTally};
 
 const HOSTILE: &str = "<script>alert(1)</script>\" onload=\u{202e}x";
 
@@ -14,6 +15,8 @@ fn summary() -> Summary {
         version: "0",
         digest: "d".to_owned(),
         config_version: "c".to_owned(),
+        settings: models::config::EngineConfig::default(),
+        seed: 7,
         frozen: true,
         inputs: Vec::new(),
         learned: Learned::default(),
@@ -36,6 +39,9 @@ fn summary() -> Summary {
             revocations: 0,
         },
         quality: None,
+        judgement: None,
+        verdicts: None,
+        breakdown: Breakdown::default(),
         notes: vec!["a note".to_owned()],
         timing: Timing { seconds: 1.0, events_per_second: 1.0, threads: 1 },
     }
@@ -82,8 +88,10 @@ fn alert() -> Alert {
     }
 }
 
-fn page() -> String {
-    let json = serde_json::json!({"id": "1", "time": "2026-05-04T10:00:00Z", "identity": HOSTILE, "tool": HOSTILE});
+fn tally() -> Tally {
+    let json = serde_json::json!({
+        "id": "1", "time": "2026-05-04T10:00:00Z", "identity": HOSTILE, "tool": HOSTILE, "task": HOSTILE
+    });
     let event = decode(json.to_string().as_bytes()).unwrap().event;
     let assessment = Assessment {
         outcome: Outcome::Scored,
@@ -102,15 +110,25 @@ fn page() -> String {
     tally.event(&event, &assessment);
     tally.opened(&alert());
     tally.settled(&alert());
-    Report::of(&summary(), &tally, &[alert()]).render().unwrap()
+    tally
+}
+
+fn page_of(tally: &Tally, alerts: &[Alert]) -> String {
+    let (first, last) = tally.span.unzip();
+    let summary = Summary { breakdown: Breakdown::of(tally), first, last, ..summary() };
+    Report::of(&summary, alerts).render().unwrap()
+}
+
+fn page() -> String {
+    page_of(&tally(), &[alert()])
 }
 
 #[test]
 fn hostile_names_are_escaped_wherever_they_appear() {
     let page = page();
     assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains("\" onload"), "{page}");
-    // Identity row, tool row, and of the alert: summary, identity, session, actual, typical.
-    assert_eq!(page.matches("alert(1)").count(), 7);
+    // Lane and its table, identity, task and tool row, and of the alert: summary, identity, session, actual, typical.
+    assert_eq!(page.matches("alert(1)").count(), 10);
     assert!(page.contains("\\u{202e}"));
 }
 
@@ -126,6 +144,36 @@ fn the_page_is_complete_in_itself_and_forbids_requests_and_scripts() {
 #[test]
 fn timeline_and_its_table_say_the_same() {
     let page = page();
-    assert!(page.contains("<title>2026-05-04: 1 alerts</title>"));
-    assert!(page.contains("<td>2026-05-04</td><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">0</td>"));
+    assert!(page.contains("<title>2026-05-04 10:00: 1 alerts</title>"));
+    assert!(
+        page.contains("<td>2026-05-04 10:00</td><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">0</td>")
+    );
+}
+
+#[test]
+fn a_page_about_more_than_anybody_reads_stays_small() {
+    let mut tally = tally();
+    let long = "\u{202e}".repeat(2000);
+    for i in 0..5_000 {
+        let name = format!("{i}{long}");
+        tally.identities.insert(("t".into(), name.as_str().into()), crate::tally::IdentityTally::default());
+        tally.tools.insert(name.clone(), UseTally::default());
+        tally.tasks.insert(name, UseTally::default());
+    }
+    let wordy = || Alert {
+        identity: long.as_str().into(),
+        session: long.as_str().into(),
+        summary: long.clone(),
+        contributions: vec![
+            Contribution {
+                actual: long.clone(),
+                typical: long.clone(),
+                ..alert().contributions[0].clone()
+            };
+            10
+        ],
+        ..alert()
+    };
+    let page = page_of(&tally, &vec![wordy(); 2_000]);
+    assert!(page.len() < 2 << 20, "{} bytes", page.len());
 }

@@ -29,7 +29,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// A count with thin spaces between thousands.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + 6);
     for (i, digit) in digits.chars().enumerate() {

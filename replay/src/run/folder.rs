@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::summary::FORMAT;
+use crate::sweep::FORMAT as SWEEP_FORMAT;
 use crate::table::Format;
 
 /// Written last: a folder with a summary holds a whole result.
-pub(super) const SUMMARY: &str = "summary.json";
-pub(super) const REPORT: &str = "report.html";
+pub(crate) const SUMMARY: &str = "summary.json";
+pub(crate) const REPORT: &str = "report.html";
 pub(super) const ALERTS: &str = "alerts.ndjson";
 pub(super) const REVOCATIONS: &str = "revocations.ndjson";
 pub(super) const QUARANTINE: &str = "quarantine.ndjson";
@@ -39,14 +40,14 @@ pub enum FolderError {
 
 /// A folder that a result is being written into, under names that end in `.partial` until [`Folder::publish`].
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     written: Vec<&'static str>,
 }
 
 impl Folder {
-    /// Creates the folder, or takes one that is empty or holds an earlier replay.
-    pub(super) fn prepare(path: &Path, force: bool) -> Result<Self, FolderError> {
+    /// Creates the folder, or takes one that is empty or holds an earlier result.
+    pub(crate) fn prepare(path: &Path, force: bool) -> Result<Self, FolderError> {
         let folder = Self { path: path.to_path_buf(), written: Vec::new() };
         fs::create_dir_all(path).map_err(|source| refused(path, source))?;
         if !force && !folder.is_free()? {
@@ -76,11 +77,13 @@ impl Folder {
             format: String,
         }
         let summary = fs::read(self.path.join(SUMMARY)).ok();
-        summary.and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok()).is_some_and(|head| head.format == FORMAT)
+        summary
+            .and_then(|bytes| serde_json::from_slice::<Head>(&bytes).ok())
+            .is_some_and(|head| [FORMAT, SWEEP_FORMAT].contains(&head.format.as_str()))
     }
 
     /// Where to write a file of the result.
-    pub(super) fn partial(&mut self, name: &'static str) -> PathBuf {
+    pub(crate) fn partial(&mut self, name: &'static str) -> PathBuf {
         if !self.written.contains(&name) {
             self.written.push(name);
         }
@@ -88,9 +91,15 @@ impl Folder {
     }
 
     /// Creates a file of the result.
-    pub(super) fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, FolderError> {
+    pub(crate) fn create(&mut self, name: &'static str) -> Result<BufWriter<File>, FolderError> {
         let path = self.partial(name);
         File::create(&path).map(BufWriter::new).map_err(|source| refused(&path, source))
+    }
+
+    /// Writes a whole file of the result.
+    pub(crate) fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.partial(name);
+        fs::write(&path, bytes).map_err(|source| refused(&path, source))
     }
 
     /// Opens a file of the result again, cuts off what is behind `length`, and goes on there.
@@ -122,7 +131,7 @@ impl Folder {
 
     /// Gives every file its name, in the order they were begun, and removes what an earlier replay left behind, and what
     /// this one needed to go on.
-    pub(super) fn publish(&self) -> Result<(), FolderError> {
+    pub(crate) fn publish(&self) -> Result<(), FolderError> {
         // Without its summary the folder holds no result until the new one is whole.
         for name in std::iter::once(SUMMARY).chain(all_names()) {
             self.remove(name)?;

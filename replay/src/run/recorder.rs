@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::folder::{ALERTS, FolderError, QUARANTINE, REVOCATIONS, refused};
 use super::{Digest, Folder, RunError, write_line};
 use crate::drive::{Role, Watch};
-use crate::quality::{Collector, Quality};
+use crate::quality::{Collector, Judgement, Quality};
 use crate::summary::{InputFile, Learned};
 use crate::table::{Format, Row, Table, TableState};
 use crate::tally::Tally;
 use crate::trace::Rejected;
+use crate::verdict::Handed;
 
 /// What is known at the end.
 #[derive(Debug, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Recording {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) revocations: u64,
     pub(crate) quality: Option<Quality>,
+    pub(crate) judgement: Option<Judgement>,
+    pub(crate) verdicts: Option<Handed>,
 }
 
 impl Recording {
@@ -179,7 +182,8 @@ impl Recorder {
             file.flush().map_err(|source| cannot_write(name, source))?;
         }
         self.recording.digest = self.digest.finish();
-        self.recording.quality = self.collector.map(|collector| collector.figures());
+        self.recording.quality = self.collector.as_ref().map(Collector::figures);
+        self.recording.judgement = self.collector.as_ref().map(Collector::judgement);
         Ok(self.recording)
     }
 }
@@ -228,6 +232,9 @@ impl Watch for Recorder {
     }
 
     fn alerted(&mut self, alert: Alert) -> Result<(), RunError> {
+        if let Some(collector) = &mut self.collector {
+            collector.alerted(&alert);
+        }
         let known = self.alert_numbers.get(&alert.id).and_then(|number| self.recording.alerts.get_mut(*number));
         if let Some(known) = known {
             *known = alert;
@@ -242,6 +249,9 @@ impl Watch for Recorder {
     fn revoked(&mut self, revocation: Revocation) -> Result<(), RunError> {
         self.recording.revocations += 1;
         self.recording.tally.revocation(&revocation);
+        if let Some(collector) = &mut self.collector {
+            collector.revoked(&revocation);
+        }
         Ok(write_line(&mut self.revoked, &revocation).map_err(|source| cannot_write(REVOCATIONS, source))?)
     }
 

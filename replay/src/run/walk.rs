@@ -17,6 +17,7 @@ use crate::drive::{Drive, Place, Plan, Role, Stage, Step};
 use crate::quality::Collector;
 use crate::summary::InputFile;
 use crate::trace::{Rejected, Surveyed};
+use crate::verdict::{Handed, Verdicts};
 
 /// How often a checkpoint is written, at most, and how small a part of the time that may take.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -32,6 +33,21 @@ pub(super) struct Walk<'a> {
     pub(super) inputs: &'a [InputFile],
 }
 
+/// What people have said of the events. With any of it there is no checkpoint: none of it is in one.
+pub(super) struct Told {
+    pub(super) collector: Option<Collector>,
+    pub(super) verdicts: Option<Verdicts>,
+}
+
+/// What a walk comes to.
+pub(super) struct Walked {
+    /// What was written down.
+    pub(super) recorder: Recorder,
+    /// Over all processes.
+    pub(super) seconds: f64,
+    pub(super) verdicts: Option<Handed>,
+}
+
 /// Where a walk begins.
 struct Start<'a> {
     drive: Drive<'a>,
@@ -41,9 +57,9 @@ struct Start<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks to the end; gives what was written down, and the seconds it took over all processes.
-    pub(super) fn walk(&self, folder: &mut Folder, collector: Option<Collector>) -> Result<(Recorder, f64), RunError> {
-        let Start { mut drive, recorder, keeper, mark } = self.start(folder, collector)?;
+    /// Walks to the end.
+    pub(super) fn walk(&self, folder: &mut Folder, told: Told) -> Result<Walked, RunError> {
+        let Start { mut drive, recorder, keeper, mark } = self.start(folder, told)?;
         let keeps = keeper.is_some();
         let scribe = Scribe::start(recorder, keeper);
         let started = Instant::now();
@@ -88,13 +104,15 @@ impl<'a> Walk<'a> {
         }
         scribe.batch(&mut batch);
         reporter.finish();
-        Ok((scribe.finish()?, seconds()))
+        Ok(Walked { recorder: scribe.finish()?, seconds: seconds(), verdicts: drive.handed() })
     }
 
-    fn start(&self, folder: &mut Folder, collector: Option<Collector>) -> Result<Start<'a>, RunError> {
+    fn start(&self, folder: &mut Folder, told: Told) -> Result<Start<'a>, RunError> {
+        let Told { collector, verdicts } = told;
         let Options { config, scores, resume, window, .. } = self.options;
         let plan = Plan {
             config,
+            policies: &[],
             learn: self.learn,
             events: self.events,
             freeze: self.options.freeze,
@@ -104,7 +122,7 @@ impl<'a> Walk<'a> {
             threads: self.options.threads,
         };
         let (path, cause) = (folder.path().to_path_buf(), self.cause());
-        let keeps = collector.is_none();
+        let keeps = collector.is_none() && verdicts.is_none();
         let kept = if *resume && keeps { checkpoint::read(&path, &cause)? } else { None };
         if let Some(kept) = kept {
             let (log, blobs) =
@@ -118,7 +136,7 @@ impl<'a> Walk<'a> {
         folder.forget()?;
         let recorder = Recorder::new(folder, *scores, collector, self.inputs)?;
         let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
-        let drive = Drive::start(plan, *window, &path);
+        let drive = Drive::start(plan, *window, &path).with_verdicts(verdicts);
         let keeper = keeps.then_some(Keeper { folder: path, cause, log });
         let place = Place { stage: Stage::Learning, position: None };
         Ok(Start { drive, recorder, keeper, mark: Mark { place, handled: 0, seconds: 0.0 } })
@@ -154,7 +172,7 @@ fn how_to_go_on(keeps: bool) -> &'static str {
     if keeps {
         "a checkpoint is kept: run the same command with --resume to go on"
     } else {
-        "a replay with --labels keeps no checkpoint: run it again to start anew"
+        "a replay with --labels or --verdicts keeps no checkpoint: run it again to start anew"
     }
 }
 

@@ -51,6 +51,7 @@ impl Opened {
     fn run(&self, run: Run, config: &CheckedConfig) -> Result<Meter<'_>, SuiteError> {
         let plan = Plan {
             config,
+            policies: &[],
             learn: &self.learn,
             events: &self.events,
             freeze: true,
