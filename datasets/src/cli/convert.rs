@@ -22,6 +22,7 @@ use super::terminal::escaped;
 /// What is no event is left out, counted by reason, and makes it exit 1; --quarantine keeps it, --strict stops there with
 /// exit 2. Events are written in the order of the files.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "driftwatch-datasets convert [OPTIONS] <INPUT>... <OUTPUT>")]
 #[command(after_help = "Examples:
   driftwatch-datasets convert trail/ events.ndjson.gz
   driftwatch-datasets convert --preview 3 agent-runs.jsonl
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long)]
     strict: bool,
     /// Files or folders to read, or `-`; then the file to write, or `-` (`.gz` and `.zst` are packed)
-    #[arg(required = true, value_names = ["INPUT", "OUTPUT"], num_args = 1..)]
+    #[arg(required = true, value_name = "INPUT|OUTPUT")]
     paths: Vec<PathBuf>,
 }
 

@@ -107,6 +107,7 @@ impl Convert for Trajectory {
             for message in messages {
                 conversation.take(place.line, message, message, out);
             }
+            out.ignored += u64::from(conversation.calls == 0);
             conversation.close(out);
             return;
         }
@@ -134,7 +135,8 @@ impl Convert for Trajectory {
             let number = if list > 1 { format!("#{list}") } else { String::new() };
             Conversation::new(list, record, &format!("{}{number}", place.stem), out)
         };
-        conversation.take(place.line, record, message, out);
+        let acts = conversation.take(place.line, record, message, out);
+        out.ignored += u64::from(!acts);
         self.open.push(conversation);
         if self.open.len() > MAX_OPEN {
             self.open.remove(0).close(out);
@@ -165,24 +167,23 @@ impl Conversation {
         Self { list, shared, session, now, assumed, calls: 0, pending: Vec::new(), texts: Texts::default() }
     }
 
-    /// Takes a message; `around` is the envelope it came in, or itself.
-    fn take(&mut self, line: u64, around: &Value, message: &Value, out: &mut Out) {
+    /// Takes a message and says whether it belongs to an action; `around` is the envelope it came in, or itself.
+    fn take(&mut self, line: u64, around: &Value, message: &Value, out: &mut Out) -> bool {
         let own = first_time(around, &TIME).or_else(|| first_time(message, &TIME));
         if let Some((time, _)) = own {
             self.now = Some(time);
             self.assumed = false;
         }
-        let parts = Message::parts(message);
-        if parts.is_empty() {
-            out.ignored += 1;
-        }
-        for part in parts {
+        let mut acts = false;
+        for part in Message::parts(message) {
+            acts |= !matches!(part, Message::Said(..));
             match part {
                 Message::Said(origin, text) => self.texts.add(origin, text),
                 Message::Call(call) => self.call(line, &call, own.map(|(_, path)| path), out),
                 Message::Result(outcome) => self.result(&outcome, out),
             }
         }
+        acts
     }
 
     fn call(&mut self, line: u64, call: &Call<'_>, time_from: Option<&'static str>, out: &mut Out) {

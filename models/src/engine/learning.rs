@@ -106,7 +106,8 @@ impl Handling<'_> {
             self.teach(&lesson);
             return;
         }
-        let case = Case { lesson, standing: standing.filter(|_| session.alarmed), strange: session.strange() };
+        let case =
+            Case { lesson: lesson.kept(), standing: standing.filter(|_| session.alarmed), strange: session.strange() };
         if let Some(alert) = alert.as_ref().filter(|_| attack) {
             self.keep_attack(alert, case);
             return;

@@ -104,6 +104,14 @@ impl Lesson {
         }
     }
 
+    /// Gives up what it has reserved: it is kept for a while.
+    pub(super) fn kept(mut self) -> Self {
+        self.steps.shrink_to_fit();
+        self.targets.shrink_to_fit();
+        self.settings.shrink_to_fit();
+        self
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.steps.capacity() * size_of::<Step>()
             + self.targets.capacity() * size_of::<TargetKeys>()
@@ -256,14 +264,11 @@ impl Session {
 
     /// What the session has to teach; it starts anew.
     pub(super) fn take_lesson(&mut self) -> Lesson {
-        let mut lesson = Lesson {
+        Lesson {
             steps: std::mem::take(&mut self.steps),
             targets: std::mem::take(&mut self.targets),
             settings: std::mem::take(&mut self.settings),
-        };
-        lesson.steps.shrink_to_fit();
-        lesson.targets.shrink_to_fit();
-        lesson
+        }
     }
 
     /// Starts the next block of a long session: evidence starts anew, the order of tools goes on.

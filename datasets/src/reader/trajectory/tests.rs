@@ -4,7 +4,7 @@ use models::event::{Action, ActionOutcome, Event, TargetOrigin};
 use serde_json::json;
 
 use crate::reader::any::testing::{events, read, rejections};
-use crate::reader::{Assumed, Format};
+use crate::reader::{AnyReader, Assumed, Format, Options};
 
 fn all(text: &str) -> Vec<Event> {
     events(Format::Trajectory, text)
@@ -179,4 +179,21 @@ fn the_conversation_that_is_silent_for_longest_is_closed_for_another() {
         all(&lines.join("\n")).iter().filter(|event| event.bytes_out.is_some()).count()
     };
     assert_eq!([answered(super::MAX_OPEN), answered(super::MAX_OPEN + 1)], [1, 0]);
+}
+
+#[test]
+fn conversations_and_lines_without_an_action_are_counted() {
+    let said = json!({"role": "user", "content": "hello"});
+    let call = json!({"role": "assistant", "tool_calls": [{"function": {"name": "search"}}]});
+    let talk = |messages: &[serde_json::Value]| json!({"messages": messages}).to_string();
+    for (file, expected) in [
+        (talk(&[said.clone(), said.clone()]), 1),
+        (talk(&[said.clone(), call.clone()]), 0),
+        ([&said, &call, &said].map(ToString::to_string).join("\n"), 2),
+    ] {
+        let options = Options { format: Some(Format::Trajectory), ..Options::default() };
+        let mut reader = AnyReader::new(std::io::Cursor::new(file), "file.json", &options).unwrap();
+        while reader.next_entry().unwrap().is_some() {}
+        assert_eq!(reader.ignored(), expected);
+    }
 }
