@@ -53,17 +53,20 @@ pub enum FailOn {
 }
 
 const RUN_HELP: &str = "\
-Writes summary.json, report.html, alerts.ndjson, revocations.ndjson, quarantine.ndjson and scores.parquet. Nothing is
-revoked. Files are NDJSON or CSV (plain, gzip or zstd), Parquet or Arrow IPC. They are merged in order of event time; one
-that is far out of order is sorted in --out. The same files and configuration give the same digest, in whatever order they
-are named, on any number of threads, at any speed, and after any number of interruptions.
+Writes summary.json, report.html, alerts.ndjson, revocations.ndjson, quarantine.ndjson and
+scores.parquet. Nothing is revoked. Files are NDJSON or CSV (plain, gzip or zstd), Parquet or Arrow
+IPC. They are merged in order of event time; one that is far out of order is sorted in --out. The
+same files and configuration give the same digest, in whatever order they are named, on any number
+of threads, at any speed, and after any number of interruptions.
 
-Ctrl-C leaves a checkpoint, and so does the run itself from time to time; the same command with --resume goes on.
+Ctrl-C leaves a checkpoint, and so does the run itself from time to time; the same command with
+--resume goes on.
 
 Examples:
   driftwatch-replay run --learn april.ndjson.gz --events may.ndjson.gz --out may
-  driftwatch-replay run --learn history/ --events 'day=2026-05-*/*.parquet' --freeze --config driftwatch.toml --out may
-  driftwatch-replay run --events year/ --from 2026-03-01 --to 2026-06-01 --warmup 14d --out spring --resume
+  driftwatch-replay run --learn history/ --events 'day=2026-05-*/*.parquet' --freeze --out may
+  driftwatch-replay run --events year/ --from 2026-03-01 --warmup 14d --out spring --resume
+  driftwatch-replay run --events may/ --config driftwatch.toml --out may --progress json
   driftwatch-replay run --events all.ndjson --scores none --out check --fail-on revoke --json
 
 Exit status: 0 done, 1 found what --fail-on names, 2 could not run, or not to the end.";
@@ -251,8 +254,8 @@ pub struct SweepArgs {
 }
 
 const CONVERT_HELP: &str = "\
-Reads what `run` reads and writes events-YYYY-MM-DD.parquet for every UTC day on which there are events: smaller than
-compressed NDJSON, and read several times as fast. Lines that are no events are counted and left out.
+Reads what `run` reads and writes events-YYYY-MM-DD.parquet for every UTC day on which there are
+events. Lines that are no events are counted and left out.
 
 Examples:
   driftwatch-replay convert --events year/ --out year-parquet

@@ -15,10 +15,10 @@ use super::recorder::Recorder;
 use super::state_log::StateLog;
 use crate::drive::{Step, Watch, deliver};
 
-/// Steps handed over together.
-const BATCH_STEPS: usize = 512;
+/// Steps handed over together. Memory of more than 64 KiB, given back by another thread, makes the allocator tidy up.
+const BATCH_STEPS: usize = 128;
 /// Batches under way. When it is full, the engine waits.
-const BATCHES: usize = 16;
+const BATCHES: usize = 64;
 
 /// Some steps with what the engine said of them.
 #[derive(Default)]

@@ -135,9 +135,13 @@ impl<'a> Walk<'a> {
         }
         folder.forget()?;
         let recorder = Recorder::new(folder, *scores, collector, self.inputs)?;
-        let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
         let drive = Drive::start(plan, *window, &path).with_verdicts(verdicts);
-        let keeper = keeps.then_some(Keeper { folder: path, cause, log });
+        let keeper = if keeps {
+            let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
+            Some(Keeper { folder: path, cause, log })
+        } else {
+            None
+        };
         let place = Place { stage: Stage::Learning, position: None };
         Ok(Start { drive, recorder, keeper, mark: Mark { place, handled: 0, seconds: 0.0 } })
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use datasets::reader::csv::CsvReader;
 use datasets::reader::{self, LineReader, ReadError, decode_line};
+use models::event::Rejection;
 
 use super::encoding::Encoding;
 use super::feed::Line;
@@ -74,9 +75,7 @@ fn csv_rows(reader: &mut CsvReader, file: usize) -> Result<Option<Vec<Line>>, Re
         let Some(entry) = reader.next_entry()? else { break };
         lines.push(match entry {
             Ok(decoded) => Line::Event(Box::new(decoded.event), reader.line()),
-            Err(bad) => {
-                Line::Rejected(Rejected { file, line: bad.line, rejection: bad.rejection, excerpt: excerpt(&bad.raw) })
-            }
+            Err(bad) => rejected(file, bad.line, bad.rejection, excerpt(&bad.raw)),
         });
     }
     Ok((!lines.is_empty()).then_some(lines))
@@ -87,13 +86,14 @@ fn decode_rows(rows: &Rows, file: usize) -> Vec<Line> {
         let line = rows.first + row as u64;
         match rows.frame.event(row) {
             Ok(event) => Line::Event(Box::new(event), line),
-            Err(rejection) => {
-                let excerpt = rows.frame.excerpt(row, EXCERPT_BYTES);
-                Line::Rejected(Rejected { file, line, rejection, excerpt })
-            }
+            Err(rejection) => rejected(file, line, rejection, rows.frame.excerpt(row, EXCERPT_BYTES)),
         }
     };
     rows.range.clone().map(decode).collect()
+}
+
+fn rejected(file: usize, line: u64, rejection: Rejection, excerpt: String) -> Line {
+    Line::Rejected(Box::new(Rejected { file, line, rejection, excerpt }))
 }
 
 fn excerpt(raw: &[u8]) -> String {
@@ -130,9 +130,7 @@ impl Lines {
             let raw = self.bytes.get(place.range.clone()).unwrap_or_default();
             match decode_line(&reader::Line { number: place.number, length: place.length, raw }) {
                 Ok(decoded) => Line::Event(Box::new(decoded.event), place.number),
-                Err(rejection) => {
-                    Line::Rejected(Rejected { file, line: place.number, rejection, excerpt: excerpt(raw) })
-                }
+                Err(rejection) => rejected(file, place.number, rejection, excerpt(raw)),
             }
         };
         self.places.iter().map(decode).collect()

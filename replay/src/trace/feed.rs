@@ -16,7 +16,7 @@ pub(super) enum Line {
     /// An event, with its line number.
     Event(Box<Event>, u64),
     /// Not an event.
-    Rejected(Rejected),
+    Rejected(Box<Rejected>),
 }
 
 type Decoded = Result<Option<Vec<Line>>, TraceError>;

@@ -67,7 +67,7 @@ impl Stream {
                         self.last = event.time;
                         (line, Item::Event(event))
                     }
-                    Line::Rejected(rejected) => (rejected.line, Item::Rejected(Box::new(rejected))),
+                    Line::Rejected(rejected) => (rejected.line, Item::Rejected(rejected)),
                 };
                 let position = Position { time: self.last, file: self.rank, line };
                 if let Some(next) = self.reorder.push(position, item) {
@@ -113,7 +113,7 @@ impl Unordered {
                     }
                     Line::Rejected(rejected) => Found::Rejected(
                         Position { time: Position::UNDATED, file: self.rank, line: rejected.line },
-                        Item::Rejected(Box::new(rejected)),
+                        Item::Rejected(rejected),
                     ),
                 }));
             }

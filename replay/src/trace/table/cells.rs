@@ -1,7 +1,7 @@
 //! One column of a table, in one of the few forms that fields are read from.
 
 use polars::prelude::{
-    BooleanChunked, DataType, Float64Chunked, Int64Chunked, PolarsError, Series, StringChunked, TimeUnit, UInt64Chunked,
+    BooleanChunked, DataType, Float64Chunked, Int64Chunked, PolarsError, Series, TimeUnit, UInt64Chunked,
 };
 use polars_arrow::array::{Array, ListArray, Utf8ViewArray};
 
@@ -13,7 +13,7 @@ pub(super) enum Cells {
     /// The table has no such column.
     #[default]
     Absent,
-    Text(StringChunked),
+    Text(Box<Utf8ViewArray>),
     Whole(Int64Chunked),
     Unsigned(UInt64Chunked),
     Real(Float64Chunked),
@@ -43,7 +43,10 @@ impl Cells {
         let column_type = column.dtype();
         Ok(match (kind, column_type) {
             (_, DataType::Null) => Cells::Absent,
-            (_, DataType::String) => Cells::Text(column.str()?.clone()),
+            (_, DataType::String) => {
+                let texts = column.str()?.downcast_iter().next().cloned();
+                texts.map_or(Cells::Absent, |texts| Cells::Text(Box::new(texts)))
+            }
             (Kind::Text | Kind::Number, DataType::UInt64) => Cells::Unsigned(column.u64()?.clone()),
             (Kind::Text | Kind::Number, whole) if whole.is_integer() => {
                 Cells::Whole(column.cast(&DataType::Int64)?.i64()?.clone())
