@@ -11,8 +11,11 @@ mod parquet;
 mod write;
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+
+use polars::prelude::{PolarsError, PolarsResult};
 
 pub(super) use field::Field;
 pub(super) use frame::Frame;
@@ -64,10 +67,10 @@ impl TableReader {
     pub(super) fn next(&mut self) -> Result<Option<Rows>, TraceError> {
         while self.given == self.frame.rows() {
             self.first += self.frame.rows() as u64;
-            let columns = match &mut self.source {
+            let columns = guarded(|| match &mut self.source {
                 Source::Parquet(reader) => reader.next(),
                 Source::Arrow(reader) => reader.next(),
-            };
+            });
             let columns = columns.map_err(|cause| damaged(&self.path, self.first - 1, &cause))?;
             let Some((rows, columns)) = columns else { return Ok(None) };
             self.frame = Arc::new(Frame::of(rows, columns, &self.path)?);
@@ -77,6 +80,13 @@ impl TableReader {
         let range = std::mem::replace(&mut self.given, end)..end;
         Ok(Some(Rows { frame: Arc::clone(&self.frame), range, first: self.first }))
     }
+}
+
+/// polars panics where a file asks for what it was built without, such as compressed Arrow batches, and on some damaged
+/// ones. A file is written by whoever wants to: that is to end with a sentence. The reader is not used again after it.
+fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    let panicked = |_| Err(PolarsError::ComputeError("it is damaged, or its Arrow batches are compressed".into()));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(panicked)
 }
 
 fn damaged(path: &str, row: u64, cause: &impl std::fmt::Display) -> TraceError {

@@ -127,6 +127,12 @@ fn a_column_that_no_field_can_be_read_from_is_named() {
 }
 
 #[test]
+fn a_panic_of_the_reader_is_an_error() {
+    let error = guarded(|| -> PolarsResult<()> { panic!("built without") }).unwrap_err();
+    assert!(error.to_string().contains("Arrow batches are compressed"), "{error}");
+}
+
+#[test]
 fn a_damaged_file_is_an_error_in_one_sentence() {
     let whole = std::fs::read(parquet(required(100), 10).path()).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
