@@ -75,6 +75,21 @@ impl Pending {
         self.tenants.len() == 0
     }
 
+    /// Takes in what came after it. What is learned from both is the same as if they had never been apart.
+    pub(crate) fn append(&mut self, later: Pending) {
+        for (fingerprint, mut news) in later.tenants.into_entries() {
+            let tenant = self.tenant(fingerprint, &news.name);
+            tenant.scores.append(&mut news.scores);
+            tenant.sessions.append(&mut news.sessions);
+            tenant.revised.append(&mut news.revised);
+            tenant.identity_days += news.identity_days;
+            tenant.false_alarms += news.false_alarms;
+            for (fingerprint, group) in news.groups.into_entries() {
+                tenant.group(fingerprint, || group.name.into()).append(group.news);
+            }
+        }
+    }
+
     pub(crate) fn tenant(&mut self, fingerprint: u64, name: &str) -> &mut TenantPending {
         let tenant = self.tenants.entry(fingerprint);
         if tenant.name.is_empty() {
@@ -358,6 +373,7 @@ impl TenantModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::baseline::{Baseline, Step};
 
     /// What a tenant knows in which every event scored so in every lane, but for a few that scored higher.
     fn learned(usual: f64, rare: f64) -> TenantModel {
@@ -368,6 +384,32 @@ mod tests {
         tenant.learn(&news);
         tenant.rebuild();
         tenant
+    }
+
+    #[test]
+    fn what_a_checkpoint_cut_apart_is_learned_as_one() {
+        let news = |calls: std::ops::Range<u64>| {
+            let mut pending = Pending::default();
+            for n in calls {
+                let tenant = pending.tenant(1, "default");
+                tenant.note([Some(n as f64 / 7.0); Lane::EVENT], n % 2 == 0, 50);
+                tenant.identity_days += 1;
+                let step = Step { tool: n % 3, ln_bytes: [(n as f32).sqrt(), 0.1 * n as f32], ..Step::default() };
+                let group = tenant.group(10 + n % 4, || format!("behaviour {}", n % 4));
+                Baseline::default().learn(&step, &[], group);
+            }
+            pending
+        };
+        let learned = |pending: &Pending| {
+            let mut snapshot = Snapshot::default();
+            snapshot.tenants.entry(1).groups.entry(99).name = EVERYONE.into();
+            snapshot.learn(pending);
+            snapshot
+        };
+        let mut cut = news(0..37);
+        cut.append(news(37..100));
+        assert_eq!(cut, news(0..100));
+        assert_eq!(learned(&cut), learned(&news(0..100)));
     }
 
     #[test]

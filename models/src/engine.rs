@@ -359,10 +359,17 @@ impl Engine {
             }
         }
         self.set_aside.sort_by_key(|segment| segment.shard);
+        let mut news = Pending::default();
+        let mut of = None;
         for segment in std::mem::take(&mut self.set_aside) {
-            self.snapshot.learn(&segment.pending);
+            // The segments of a shard are learned as one: how often a checkpoint cut them changes nothing, to the last bit.
+            if of.replace(segment.shard) != Some(segment.shard) {
+                self.snapshot.learn(&std::mem::take(&mut news));
+            }
+            news.append(segment.pending);
             self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
+        self.snapshot.learn(&news);
         let passed = self.clocks.latest().seconds_since(self.last_decay);
         if passed > SHARED_DECAY_EVERY {
             if self.last_decay != Timestamp::EPOCH {

@@ -103,6 +103,19 @@ pub(crate) struct GroupNews {
     pub odd: Vec<u64>,
 }
 
+impl GroupNews {
+    /// Takes in what came after it.
+    pub(crate) fn append(&mut self, mut later: GroupNews) {
+        self.tools.append(&mut later.tools);
+        self.steps.append(&mut later.steps);
+        self.targets.append(&mut later.targets);
+        self.calls.append(&mut later.calls);
+        self.settings.append(&mut later.settings);
+        self.minutes.append(&mut later.minutes);
+        self.odd.append(&mut later.odd);
+    }
+}
+
 /// What the members of one peer group do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GroupModel {

@@ -44,6 +44,11 @@ impl<V: Default> SortedMap<V> {
         self.entries.iter_mut().for_each(|(k, v)| f(*k, v));
     }
 
+    /// Values by key, in key order.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (u64, V)> {
+        self.entries.into_iter()
+    }
+
     /// Key and value pairs in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.entries.iter().map(|(k, v)| (*k, v))

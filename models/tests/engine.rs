@@ -417,6 +417,25 @@ proptest! {
         prop_assert!(got.revocations == expected.revocations, "revocations differ");
     }
 
+    // The same for identities that are grouped by what they do: what one group learns, everybody learns.
+    #[test]
+    fn checkpoints_change_nothing_for_groups_that_were_found(every in 20_usize..400) {
+        let mut events: Vec<Event> = (0..60)
+            .flat_map(|number| (0..3).flat_map(move |kind| (0..8).flat_map(move |m| kind_session(kind, m, number))))
+            .collect();
+        events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+        for (n, event) in events.iter_mut().enumerate() {
+            event.bytes_out = Some(1000 + (n as u64 * 7919) % 5000);
+        }
+        let expected = feed(&mut engine(config()), &events, Phase::Live);
+        let (mut engine, mut store, mut got) = (engine(config()), Blobs::default(), Vec::new());
+        for part in events.chunks(every) {
+            got.extend(feed(&mut engine, part, Phase::Live).assessed);
+            store.commit(&mut engine);
+        }
+        prop_assert!(got == expected.assessed, "assessments differ");
+    }
+
     // The same input gives the same outputs, to the bit.
     #[test]
     fn the_engine_is_deterministic(seed in any::<u64>()) {

@@ -1,6 +1,10 @@
 //! Laws of the scores, on traffic that the tests make up.
 
-#![expect(clippy::cast_possible_wrap, reason = "small numbers")]
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::unwrap_used,
+    reason = "small numbers; a state that cannot be restored fails the test"
+)]
 
 use models::config::EngineConfig;
 use models::decision::Mode;
@@ -116,5 +120,5 @@ fn learned_once() -> (Blobs, Event) {
 }
 
 fn restored(blobs: &Blobs) -> models::engine::Engine {
-    models::engine::Engine::restore(watching().check().expect("valid"), blobs.clone()).expect("its own state")
+    models::engine::Engine::restore(watching().check().unwrap(), blobs.clone()).unwrap()
 }
