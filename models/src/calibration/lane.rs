@@ -56,13 +56,11 @@ impl Lane {
     /// has the most: in recorded hijacks one or two calls do the harm, and what accumulates over the others hides them.
     pub(crate) fn ln_share(self) -> f64 {
         let share: f64 = match self {
-            Lane::Peak => 0.51,
-            Lane::Context => 0.10,
+            Lane::Peak => 0.60,
             Lane::Joint => 0.08,
-            Lane::Volume | Lane::Level => 0.05,
+            Lane::Volume | Lane::Level | Lane::Context => 0.05,
             Lane::Fused | Lane::Target => 0.03,
-            Lane::Kin => 0.06,
-            Lane::Rate | Lane::Scope | Lane::Flow => 0.02,
+            Lane::Rate | Lane::Kin | Lane::Scope | Lane::Flow => 0.02,
             Lane::Tool => 0.01,
             Lane::Chain | Lane::Mean | Lane::Delegation | Lane::Schedule => 0.005,
         };
