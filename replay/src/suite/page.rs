@@ -49,7 +49,12 @@ fn marks(marks: &[Mark]) -> String {
         ]);
     }
     let kept = marks.iter().filter(|mark| mark.kept() == Some(true)).count();
-    format!("\n## Marks: {kept} of {} kept\n\n{}", marks.len(), table(&rows))
+    format!(
+        "\n## Marks: {kept} of {} kept\n\n{}\nWhy the others are missed, and what was tried: \
+         [decision 011](decisions/011-marks-that-are-missed.md).\n",
+        marks.len(),
+        table(&rows)
+    )
 }
 
 /// A Markdown table with its columns padded; the first row is the header.
