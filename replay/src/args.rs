@@ -67,6 +67,7 @@ Examples:
   driftwatch-replay run --learn history/ --events 'day=2026-05-*/*.parquet' --freeze --out may
   driftwatch-replay run --events year/ --from 2026-03-01 --warmup 14d --out spring --resume
   driftwatch-replay run --events may/ --config driftwatch.toml --out may --progress json
+  driftwatch-replay run --config driftwatch.toml --events live.ndjson --as-recorded --out again
   driftwatch-replay run --events all.ndjson --scores none --out check --fail-on revoke --json
 
 Exit status: 0 done, 1 found what --fail-on names, 2 could not run, or not to the end.";
@@ -105,6 +106,9 @@ pub struct RunArgs {
     /// How fast scored events come: max, or so many times as fast as they happened, such as 1x or 60x.
     #[arg(long, value_name = "PACE", default_value = "max")]
     pub speed: Pace,
+    /// Tell the engine what `driftwatch record` wrote of a live run: in the order of the one file, with its trust and arrival.
+    #[arg(long, conflicts_with_all = ["learn", "from", "to", "warmup", "freeze"])]
+    pub as_recorded: bool,
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,

@@ -44,6 +44,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
         verdicts: args.verdicts,
         label_delay: args.label_delay.map(|span| span.0),
         window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
+        as_recorded: args.as_recorded,
         freeze: args.freeze,
         seed: args.seed,
         config,
