@@ -19,6 +19,7 @@ use crate::source::ingest::Ingest;
 use crate::source::{Batch, CHANNEL_BATCHES, file, inbox, kafka};
 use crate::store::{Lock, Store, StoreError};
 
+pub(crate) use engine::clock_of;
 pub use sink::{Sink, Stopping};
 
 /// How often what is older than `store.keep` is deleted.

@@ -68,6 +68,7 @@ Examples:
   driftwatch-replay run --learn history/ --events 'day=2026-05-*/*.parquet' --freeze --out may
   driftwatch-replay run --events year/ --from 2026-03-01 --warmup 14d --out spring --resume
   driftwatch-replay run --events may/ --config driftwatch.toml --out may --progress json
+  driftwatch-replay run --config driftwatch.toml --events live.ndjson --as-recorded --out again
   driftwatch-replay run --events all.ndjson --scores none --out check --fail-on revoke --json
 
 Exit status: 0 done, 1 found what --fail-on names, 2 could not run, or not to the end.";
@@ -119,6 +120,9 @@ pub struct RunArgs {
     /// Identities whose clock is so far ahead (or behind, with a minus); may be repeated.
     #[arg(long, value_name = "IDENTITY-PREFIX:SPAN")]
     pub skew: Vec<Skew>,
+    /// Tell the engine what `driftwatch record` wrote of a live run: in the order of the one file, with its trust and arrival.
+    #[arg(long, conflicts_with_all = ["learn", "from", "to", "warmup", "freeze", "inject", "drop", "delay", "skew"])]
+    pub as_recorded: bool,
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,

@@ -52,6 +52,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
             seed: args.seed,
         },
         window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
+        as_recorded: args.as_recorded,
         freeze: args.freeze,
         seed: args.seed,
         config,

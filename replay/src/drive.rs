@@ -39,6 +39,8 @@ pub struct Plan<'a> {
     pub learn: &'a [Surveyed],
     /// Scored after it.
     pub events: &'a [Surveyed],
+    /// Whether `events` is one recorded file that is told to the engine as it was told when it was recorded.
+    pub as_recorded: bool,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// Whether the field `task` is taken out of every event first.

@@ -36,7 +36,7 @@ use crate::quality::{Collector, Unlabelled};
 use crate::report::{Report, ReportError};
 use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timing};
 use crate::table::Format;
-use crate::trace::{Surveyed, TraceError, digest, expand, survey};
+use crate::trace::{Surveyed, TraceError, digest, expand, recording, survey};
 use crate::verdict::{Verdicts, VerdictsError};
 use folder::Folder;
 pub(crate) use recorder::Recording;
@@ -61,6 +61,8 @@ pub struct Options {
     pub what_if: WhatIf,
     /// Which part of `events` is used, and how.
     pub window: Window,
+    /// Whether `events` is one recorded file, to be told to the engine in its own order with what was told then.
+    pub as_recorded: bool,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// The engine's settings.
@@ -99,6 +101,7 @@ impl Default for Options {
             label_delay: None,
             what_if: WhatIf::default(),
             window: Window::default(),
+            as_recorded: false,
             freeze: false,
             config: CheckedConfig::default(),
             seed: 7,
@@ -203,11 +206,18 @@ impl From<TraceError> for RunError {
 pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let learn = survey(&expand(&options.learn)?, options.threads)?;
     let events = survey(&expand(&options.events)?, options.threads)?;
+    if options.as_recorded {
+        // Before anything of an earlier result is gone.
+        recording(&events)?;
+    }
     let label_files = expand(&options.labels)?;
     let labels = if label_files.is_empty() { None } else { Some(Labels::read(&label_files)?) };
     let verdict_files = expand(&options.verdicts)?;
     let verdicts = verdicts(options, &verdict_files, labels.as_ref())?;
-    let inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
+    let mut inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
+    if options.as_recorded {
+        inputs.iter_mut().for_each(|file| file.order = None);
+    }
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
     let collector = collector(options, labels);
@@ -285,7 +295,7 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
         settings: EngineConfig { fingerprint_key: String::new(), ..options.config.settings().clone() },
         seed: options.seed,
         frozen: options.freeze,
-        notes: crate::report::notes(options.freeze, &inputs, recording),
+        notes: crate::report::notes(options, &inputs, recording),
         inputs,
         learned: recording.learned,
         events: recording.events(),

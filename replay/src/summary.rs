@@ -30,7 +30,7 @@ pub struct InputFile {
     pub sha256: String,
     /// Lines that are not blank; absent for labels and verdicts.
     pub lines: Option<u64>,
-    /// Whether it had to be put in order; absent for labels and verdicts.
+    /// Whether it had to be put in order; absent for labels, verdicts and what keeps its order as it was recorded.
     pub order: Option<Order>,
 }
 

@@ -22,6 +22,7 @@ mod files;
 mod merge;
 mod order;
 mod pool;
+mod recorded;
 mod reorder;
 mod sort;
 mod stream;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use files::expand;
 pub use merge::Trace;
+pub use recorded::{AsRecorded, recording};
 pub use survey::{Order, Surveyed, survey};
 pub(crate) use survey::{digest, hex};
 pub(crate) use table::EventTable;
@@ -90,6 +92,23 @@ pub enum TraceError {
         path: String,
         /// What it says.
         source: std::io::Error,
+    },
+    /// What is to be replayed as it was recorded is something else.
+    #[error(
+        "--as-recorded keeps the order of one file: name one alone in --events, NDJSON as `driftwatch record` writes it"
+    )]
+    Recording,
+    /// A line of a recording does not say how its event reached the engine.
+    #[error(
+        "line {line} of `{path}` does not say how its event reached the engine ({cause}); record it with `driftwatch record`, or leave out --as-recorded"
+    )]
+    NotRecorded {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        cause: String,
     },
     /// A worker thread ended early.
     #[error("a worker thread of the reader ended early at `{0}`; please report this with the file")]

@@ -8,19 +8,35 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use datasets::recorded::Recorded;
+use models::engine::Trust;
+use models::event::{Decoded, EventRecord, Timestamp};
+use serde::Serialize;
 
+use crate::service::clock_of;
+use crate::source;
 use crate::store::{Store, inbox};
 
 /// Rows read at a time.
 const STEP: u32 = 1_000;
 
-/// Write the events that were taken to a file, to replay them.
-///
-/// Without --topic: what the inbox still holds (store.keep), in order. With --topic: what a configured Kafka topic holds
-/// from its beginning to its end at the start of the command. Input that is no event is left out and counted.
+const HELP: &str = "\
+Without --topic: what the inbox still holds (store.keep), in the order in which the engine takes it. With --topic: what a
+configured Kafka topic holds, from its beginning to its end at the start of the command, or between two offsets. Input that is
+no event is left out and counted.
+
+Beside each event stands what the engine was told with it, as `recorded`; other readers of events pass over it. Of a topic, the
+arrival is the time stamp of the record, because the service keeps no other.
+
+Examples:
+  driftwatch record -c driftwatch.toml --out events.ndjson
+  driftwatch record -c driftwatch.toml --topic agent.actions --out events.ndjson
+  driftwatch record -c driftwatch.toml --topic agent.actions --from-offset 1000 --out part.ndjson
+  driftwatch-replay run --config driftwatch.toml --events events.ndjson --as-recorded --out again";
+
+/// Flags of `record`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  driftwatch record -c driftwatch.toml --out events.ndjson\n  \
-                        driftwatch record -c driftwatch.toml --topic agent.actions --out events.ndjson")]
+#[command(after_help = HELP)]
 pub(super) struct Args {
     /// The configuration file that names the database and the topics.
     #[arg(short, long, value_name = "FILE")]
@@ -31,14 +47,16 @@ pub(super) struct Args {
     /// A topic of the configuration.
     #[arg(long)]
     topic: Option<String>,
+    #[command(flatten)]
+    range: topic::Range,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = super::config(args.config.as_deref())?;
     let mut lines = Lines { out: open(&args.out)?, written: 0, left_out: 0 };
     match &args.topic {
-        Some(topic) => topic::record(&config, topic, &mut lines)?,
-        None => from_inbox(&Store::open_existing(&config.store.path)?, &mut lines)?,
+        Some(topic) => topic::record(&config, topic, args.range, &mut lines)?,
+        None => from_inbox(&Store::open_existing(&config.store.path)?, config.source.http.trust, &mut lines)?,
     }
     lines.out.flush()?;
     if args.out != Path::new("-") {
@@ -56,16 +74,32 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Write>> {
     Ok(Box::new(BufWriter::new(file)))
 }
 
-fn from_inbox(store: &Store, lines: &mut Lines) -> anyhow::Result<()> {
-    let mut next = 0;
+fn from_inbox(store: &Store, trust: Trust, lines: &mut Lines) -> anyhow::Result<()> {
+    let (mut next, clock) = (0, clock_of(source::inbox::NAME, 0));
     loop {
         let rows = store.read(|db| inbox::from(db, next, STEP))?;
         let Some(last) = rows.last() else { return Ok(()) };
         next = last.seq + 1;
         for row in &rows {
-            lines.write(crate::source::Envelope::default().decode(&row.raw).ok())?;
+            let recorded = Recorded {
+                source: source::inbox::NAME.to_owned(),
+                partition: 0,
+                position: row.seq,
+                clock,
+                arrival: Some(Timestamp::from_millis(row.received_at)),
+                trust: source::inbox::trust(row, trust),
+            };
+            lines.write(source::Envelope::default().decode(&row.raw).ok(), recorded)?;
         }
     }
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    event: EventRecord<'a>,
+    recorded: Recorded,
 }
 
 /// Events on their way into the file.
@@ -76,13 +110,13 @@ struct Lines {
 }
 
 impl Lines {
-    /// Writes an event in the native form, whatever envelope it came in.
-    fn write(&mut self, decoded: Option<models::event::Decoded>) -> anyhow::Result<()> {
+    /// Writes an event in the native form, whatever envelope it came in, and beside it what the engine was told.
+    fn write(&mut self, decoded: Option<Decoded>, recorded: Recorded) -> anyhow::Result<()> {
         let Some(decoded) = decoded else {
             self.left_out += 1;
             return Ok(());
         };
-        serde_json::to_writer(&mut self.out, &decoded.event.to_record())?;
+        serde_json::to_writer(&mut self.out, &Line { event: decoded.event.to_record(), recorded })?;
         writeln!(self.out)?;
         self.written += 1;
         Ok(())

@@ -297,7 +297,7 @@ impl EngineThread {
 }
 
 /// Which clock the engine keeps for a source's partition: the same after a restart, whichever sources there are.
-fn clock_of(source: &str, partition: i32) -> u32 {
+pub(crate) fn clock_of(source: &str, partition: i32) -> u32 {
     let digest = Sha256::new().chain_update(partition.to_be_bytes()).chain_update(source).finalize();
     digest.iter().take(4).fold(0, |key, byte| key << 8 | u32::from(*byte))
 }

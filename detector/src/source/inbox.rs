@@ -57,11 +57,16 @@ pub async fn run(mut sink: Sink) {
     }
 }
 
+/// How far the sender of a row is trusted: as the configuration says, or not if nobody knows any more who it was.
+pub(crate) fn trust(row: &Accepted, configured: Trust) -> Trust {
+    if row.replayed { Trust::Observe } else { configured }
+}
+
 fn batch(source: &Arc<str>, rows: Vec<Accepted>, trust: Trust) -> Batch {
     let items = rows.into_iter().map(|row| Item {
         position: row.seq,
         received_at: row.received_at,
-        trust: if row.replayed { Trust::Observe } else { trust },
+        trust: self::trust(&row, trust),
         length: row.raw.len() as u64,
         raw: row.raw,
         envelope: Envelope::default(),

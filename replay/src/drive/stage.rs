@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use datasets::recorded::Recorded;
 use models::engine::{Checkpoint, Considered, Engine, Input, Output, Phase, Trust};
 use models::event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{DriveError, Plan, Role, Window};
 use crate::inject::{Injector, Made};
-use crate::trace::{Item, Part, Position, Rejected, Surveyed, Trace};
+use crate::trace::{AsRecorded, Item, Part, Position, Rejected, Surveyed, Trace, TraceError};
 use crate::verdict::{Handed, Verdicts};
 
 /// How far a replay is.
@@ -73,9 +74,28 @@ pub struct Drive<'a> {
     ready: VecDeque<Item>,
     newest: Option<Position>,
     /// The stream of the stage, once it was opened.
-    trace: Option<Trace>,
+    trace: Option<Stream>,
     /// The first item behind the warm-up, while the end of it is told.
-    next: Option<(Position, Item)>,
+    next: Option<Pulled>,
+}
+
+/// An item of a stream, its place, and what a recording says of it.
+type Pulled = (Position, Item, Option<Recorded>);
+
+/// Where the items of a stage come from.
+#[derive(Debug)]
+enum Stream {
+    Merged(Box<Trace>),
+    AsRecorded(AsRecorded),
+}
+
+impl Stream {
+    fn next(&mut self) -> Result<Option<Pulled>, TraceError> {
+        match self {
+            Stream::Merged(trace) => Ok(trace.next().transpose()?.map(|(position, item)| (position, item, None))),
+            Stream::AsRecorded(recording) => recording.next().transpose(),
+        }
+    }
 }
 
 impl<'a> Drive<'a> {
@@ -154,7 +174,7 @@ impl<'a> Drive<'a> {
                 self.next = item;
                 return Ok(Some(Step::Labelled(Box::new(made))));
             }
-            let ends = item.as_ref().is_none_or(|(position, _)| position.time >= self.scored_from);
+            let ends = item.as_ref().is_none_or(|(position, ..)| position.time >= self.scored_from);
             match (self.place.stage, item) {
                 (Stage::Learning, None) => {
                     self.place = Place { stage: Stage::WarmingUp, position: None };
@@ -173,9 +193,9 @@ impl<'a> Drive<'a> {
                     return Ok(Some(Step::Published));
                 }
                 (_, None) => return Ok(None),
-                (stage, Some((position, item))) => {
+                (stage, Some((position, item, recorded))) => {
                     self.place.position = Some(position);
-                    if let Some(step) = self.handle(stage, item, outputs)? {
+                    if let Some(step) = self.handle(stage, item, recorded.as_ref(), outputs)? {
                         return Ok(Some(step));
                     }
                 }
@@ -184,21 +204,21 @@ impl<'a> Drive<'a> {
     }
 
     /// The next item, changed on its way if that was asked for.
-    fn pull_changed(&mut self) -> Result<Option<(Position, Item)>, DriveError> {
+    fn pull_changed(&mut self) -> Result<Option<Pulled>, DriveError> {
         loop {
             if let Some((item, position)) = self.newest.and_then(|newest| Some((self.ready.pop_front()?, newest))) {
-                return Ok(Some((position, item)));
+                return Ok(Some((position, item, None)));
             }
             let next = self.pull()?;
             let Some(injector) = &mut self.injector else { return Ok(next) };
             let changed = match (self.place.stage, next) {
                 (Stage::Learning, next) => {
-                    if let Some((_, Item::Event(event))) = &next {
+                    if let Some((_, Item::Event(event), _)) = &next {
                         injector.learn(event);
                     }
                     return Ok(next);
                 }
-                (_, Some((position, Item::Event(event)))) => {
+                (_, Some((position, Item::Event(event), _))) => {
                     self.newest = Some(position);
                     injector.take(*event)
                 }
@@ -215,22 +235,33 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn pull(&mut self) -> Result<Option<(Position, Item)>, DriveError> {
-        if self.trace.is_none() {
-            let after = self.place.position;
-            let (files, part) = match self.place.stage {
-                Stage::Learning => (self.plan.learn, Part { after, ..Part::default() }),
-                Stage::WarmingUp | Stage::Scoring => {
-                    (self.plan.events, Part { after, from: self.window.from, until: self.window.until })
-                }
-            };
-            self.trace = Some(Trace::open(files, part, self.plan.threads, &self.scratch));
-        }
-        let next = self.trace.as_mut().and_then(Iterator::next);
-        Ok(next.transpose()?)
+    fn pull(&mut self) -> Result<Option<Pulled>, DriveError> {
+        let stream = match &mut self.trace {
+            Some(stream) => stream,
+            none => none.insert(Self::open(&self.plan, self.window, self.place, &self.scratch)?),
+        };
+        Ok(stream.next()?)
     }
 
-    fn handle(&mut self, stage: Stage, item: Item, outputs: &mut Vec<Output>) -> Result<Option<Step>, DriveError> {
+    fn open(plan: &Plan<'_>, window: Window, place: Place, scratch: &Path) -> Result<Stream, TraceError> {
+        let after = place.position;
+        let (files, part) = match place.stage {
+            Stage::Learning => (plan.learn, Part { after, ..Part::default() }),
+            Stage::WarmingUp | Stage::Scoring if plan.as_recorded => {
+                return AsRecorded::open(plan.events, after).map(Stream::AsRecorded);
+            }
+            Stage::WarmingUp | Stage::Scoring => (plan.events, Part { after, from: window.from, until: window.until }),
+        };
+        Ok(Stream::Merged(Box::new(Trace::open(files, part, plan.threads, scratch))))
+    }
+
+    fn handle(
+        &mut self,
+        stage: Stage,
+        item: Item,
+        recorded: Option<&Recorded>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<Option<Step>, DriveError> {
         let (files, role, phase) = match stage {
             Stage::Learning => (Role::Learn, Role::Learn, Phase::Warmup),
             Stage::WarmingUp => (Role::Events, Role::Learn, Phase::Warmup),
@@ -257,7 +288,11 @@ impl<'a> Drive<'a> {
             }
         }
         let before = outputs.len();
-        self.engine.handle(Input::recorded(&event, Trust::Revoke, phase), outputs);
+        let input = match recorded {
+            Some(recorded) => recorded.input(&event, phase),
+            None => Input::recorded(&event, Trust::Revoke, phase),
+        };
+        self.engine.handle(input, outputs);
         let said = outputs.get(before..).unwrap_or_default();
         let assessed = said.iter().filter(|output| matches!(output, Output::Assessed(_))).count();
         if assessed != 1 {

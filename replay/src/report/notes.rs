@@ -1,12 +1,12 @@
 //! What a reader has to know before believing the numbers.
 
 use crate::quality::Coverage;
-use crate::run::Recording;
+use crate::run::{Options, Recording};
 use crate::summary::InputFile;
 use crate::trace::Order;
 
 /// The notes that apply to a replay.
-pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -> Vec<String> {
+pub(crate) fn notes(options: &Options, inputs: &[InputFile], recording: &Recording) -> Vec<String> {
     let mut notes = Vec::new();
     let of = |role| inputs.iter().filter(move |file| file.role == role);
     if recording.learned.events == 0 {
@@ -15,7 +15,7 @@ pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -
                 .to_owned(),
         );
     }
-    if frozen {
+    if options.freeze {
         notes.push(
             "The baseline was frozen while scoring: changes that a live engine would have learned keep alerting here."
                 .to_owned(),
@@ -41,6 +41,12 @@ pub(crate) fn notes(frozen: bool, inputs: &[InputFile], recording: &Recording) -
         }
     }
     let unsorted = inputs.iter().filter(|file| file.order == Some(Order::Unsorted)).count();
+    if options.as_recorded {
+        notes.push(
+            "Events were told to the engine in the order of the file, with trust and arrival as they were recorded."
+                .to_owned(),
+        );
+    }
     if unsorted > 0 {
         notes.push(format!("{unsorted} of the files were far out of order of time and were sorted first."));
     }
@@ -88,7 +94,9 @@ mod tests {
             order: Some(Order::Sorted),
         };
         let said = |inputs: &[InputFile]| {
-            notes(true, inputs, &Recording::default()).iter().any(|note| note.contains("learned and then scored"))
+            notes(&Options::default(), inputs, &Recording::default())
+                .iter()
+                .any(|note| note.contains("learned and then scored"))
         };
         assert!(said(&[file("learn"), file("events")]));
         assert!(!said(&[file("learn"), file("labels")]));
@@ -98,7 +106,7 @@ mod tests {
     fn events_that_were_not_scored_are_said() {
         let mut recording = Recording::default();
         recording.tally.outcomes.insert("late", 3);
-        let notes = notes(true, &[], &recording);
+        let notes = notes(&Options::default(), &[], &recording);
         assert!(notes.iter().any(|note| note.starts_with("3 events came longer after")), "{notes:?}");
     }
 }

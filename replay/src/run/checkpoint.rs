@@ -19,7 +19,7 @@ use crate::drive::Place;
 use crate::table::Format;
 
 /// Begins every checkpoint; raise it with every change of a stored struct.
-const FORMAT: &str = "driftwatch-checkpoint/1";
+const FORMAT: &str = "driftwatch-checkpoint/2";
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,7 @@ pub(super) struct Cause {
     pub(super) program: String,
     /// Digest of the engine's settings.
     pub(super) config: String,
+    pub(super) as_recorded: bool,
     pub(super) freeze: bool,
     pub(super) scores: Format,
     pub(super) from: Option<Timestamp>,
@@ -72,6 +73,7 @@ impl Cause {
         [
             (self.program != other.program, "another version of this program"),
             (self.config != other.config, "other settings"),
+            (self.as_recorded != other.as_recorded, "another --as-recorded"),
             (self.freeze != other.freeze, "another --freeze"),
             (self.scores != other.scores, "another --scores"),
             ((self.from, self.until) != (other.from, other.until), "another --from or --to"),
@@ -145,6 +147,7 @@ mod tests {
         let cause = Cause {
             program: "1".to_owned(),
             config: "c".to_owned(),
+            as_recorded: false,
             freeze: false,
             scores: Format::Parquet,
             from: None,

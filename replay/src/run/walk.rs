@@ -117,6 +117,7 @@ impl<'a> Walk<'a> {
             policies: &[],
             learn: self.learn,
             events: self.events,
+            as_recorded: self.options.as_recorded,
             freeze: self.options.freeze,
             without_task: false,
             new_tasks: None,
@@ -157,6 +158,7 @@ impl<'a> Walk<'a> {
         Cause {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             config: self.options.config.version().to_owned(),
+            as_recorded: self.options.as_recorded,
             freeze: self.options.freeze,
             scores: self.options.scores,
             from: self.options.window.from,

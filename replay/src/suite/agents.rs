@@ -54,6 +54,7 @@ impl Opened {
             policies: &[],
             learn: &self.learn,
             events: &self.events,
+            as_recorded: false,
             freeze: true,
             without_task: run.without_task,
             new_tasks: run.new_tasks,

@@ -90,6 +90,7 @@ pub(super) fn run(frame: &Frame<'_>, pass: &Pass) -> Result<Vec<Counted>, DriveE
         policies: &pass.policies,
         learn: frame.learn,
         events: frame.events,
+        as_recorded: false,
         freeze: frame.freeze,
         without_task: false,
         new_tasks: None,

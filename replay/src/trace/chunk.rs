@@ -96,7 +96,7 @@ fn rejected(file: usize, line: u64, rejection: Rejection, excerpt: String) -> Li
     Line::Rejected(Box::new(Rejected { file, line, rejection, excerpt }))
 }
 
-fn excerpt(raw: &[u8]) -> String {
+pub(super) fn excerpt(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw.get(..EXCERPT_BYTES).unwrap_or(raw)).into_owned()
 }
 

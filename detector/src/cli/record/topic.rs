@@ -1,35 +1,69 @@
 //! The events that a topic holds now.
 
 use std::collections::BTreeMap;
+use std::ops;
 use std::time::Duration;
 
 use anyhow::Context;
+use datasets::recorded::Recorded;
+use models::event::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Lines;
 use crate::config::{Config, KafkaSource};
+use crate::service::clock_of;
 use crate::source::{Envelope, kafka};
 
 /// How long a broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Writes every event of a topic, from its beginning to where it ends now; partition after partition as they arrive.
-pub(super) fn record(config: &Config, topic: &str, lines: &mut Lines) -> anyhow::Result<()> {
+/// Which part of a topic is wanted.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Range {
+    /// Only this partition of the topic.
+    #[arg(long, value_name = "N", requires = "topic")]
+    partition: Option<i32>,
+    /// Only from this offset on, in each partition.
+    #[arg(long, value_name = "OFFSET", requires = "topic")]
+    from_offset: Option<i64>,
+    /// Only before this offset, in each partition.
+    #[arg(long, value_name = "OFFSET", requires = "topic")]
+    to_offset: Option<i64>,
+}
+
+impl Range {
+    /// What is wanted of a partition that holds these offsets.
+    fn of(self, low: i64, high: i64) -> ops::Range<i64> {
+        low.max(self.from_offset.unwrap_or(low))..high.min(self.to_offset.unwrap_or(high))
+    }
+}
+
+/// Writes a part of a topic, up to where it ends now; each partition in order, and partitions among each other as they arrive.
+pub(super) fn record(config: &Config, topic: &str, range: Range, lines: &mut Lines) -> anyhow::Result<()> {
     let source = config.source.kafka.iter().find(|source| source.topic == topic);
     let source = source.with_context(|| format!("`{topic}` is no topic of the configuration"))?;
     // A consumer without a subscription joins no group, and moves nobody's offsets.
     let consumer: BaseConsumer = kafka::client(source).create().context("the consumer cannot be built")?;
-    let mut open = ends(&consumer, source)?;
+    let mut open = wanted(&consumer, source, range)?;
+    let name = kafka::name(source);
     assign(&consumer, topic, &open)?;
     while !open.is_empty() {
         let message = consumer.poll(ANSWER).context("the broker stopped sending before the end of the topic")??;
-        let Some(end) = open.get(&message.partition()).copied() else { continue };
+        let Some(end) = open.get(&message.partition()).map(|offsets| offsets.end) else { continue };
         if message.offset() < end {
             let headers = message.headers().into_iter().flat_map(Headers::iter);
             let envelope = Envelope::of(headers.filter_map(|header| Some((header.key, header.value?))));
-            lines.write(envelope.decode(message.payload().unwrap_or_default()).ok())?;
+            let recorded = Recorded {
+                source: name.clone(),
+                partition: message.partition(),
+                position: message.offset(),
+                clock: clock_of(&name, message.partition()),
+                arrival: message.timestamp().to_millis().map(Timestamp::from_millis),
+                trust: source.trust,
+            };
+            lines.write(envelope.decode(message.payload().unwrap_or_default()).ok(), recorded)?;
         }
         if message.offset() + 1 >= end {
             open.remove(&message.partition());
@@ -38,23 +72,31 @@ pub(super) fn record(config: &Config, topic: &str, lines: &mut Lines) -> anyhow:
     Ok(())
 }
 
-/// Where each partition that is not empty ends.
-fn ends(consumer: &BaseConsumer, source: &KafkaSource) -> anyhow::Result<BTreeMap<i32, i64>> {
+/// The offsets that are wanted of each partition, where there are any.
+fn wanted(
+    consumer: &BaseConsumer,
+    source: &KafkaSource,
+    range: Range,
+) -> anyhow::Result<BTreeMap<i32, ops::Range<i64>>> {
     let metadata = consumer.fetch_metadata(Some(&source.topic), ANSWER).context("the broker does not answer")?;
-    let mut ends = BTreeMap::new();
+    let mut wanted = BTreeMap::new();
     for partition in metadata.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions) {
+        if range.partition.is_some_and(|only| only != partition.id()) {
+            continue;
+        }
         let (low, high) = consumer.fetch_watermarks(&source.topic, partition.id(), ANSWER)?;
-        if high > low {
-            ends.insert(partition.id(), high);
+        let offsets = range.of(low, high);
+        if !offsets.is_empty() {
+            wanted.insert(partition.id(), offsets);
         }
     }
-    Ok(ends)
+    Ok(wanted)
 }
 
-fn assign(consumer: &BaseConsumer, topic: &str, open: &BTreeMap<i32, i64>) -> anyhow::Result<()> {
+fn assign(consumer: &BaseConsumer, topic: &str, open: &BTreeMap<i32, ops::Range<i64>>) -> anyhow::Result<()> {
     let mut list = TopicPartitionList::new();
-    for partition in open.keys() {
-        list.add_partition_offset(topic, *partition, Offset::Beginning)?;
+    for (partition, offsets) in open {
+        list.add_partition_offset(topic, *partition, Offset::Offset(offsets.start))?;
     }
     Ok(consumer.assign(&list)?)
 }
@@ -64,6 +106,7 @@ mod tests {
     use rdkafka::ClientConfig;
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+    use serde_json::Value;
 
     use super::*;
 
@@ -81,16 +124,31 @@ mod tests {
         }
         let config = format!("[[source.kafka]]\nbrokers = '{brokers}'\ntopic = 't'\n");
         let config = Config::parse(&config).expect("valid");
+        let (counts, lines) = recorded(config.clone(), Range::default()).await;
+        assert_eq!(counts, (3, 1));
+        let place = |line: &Value| (line["id"].to_string(), line["recorded"]["position"].as_i64());
+        let mut places: Vec<_> = lines.iter().map(place).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(r#""1""#.into(), Some(0)), (r#""2""#.into(), Some(0)), (r#""3""#.into(), Some(2))]);
+        let told = &lines.iter().find(|line| line["id"] == "2").expect("there")["recorded"];
+        assert_eq!((&told["source"], &told["partition"]), (&"kafka:t".into(), &2.into()));
+        assert_eq!((&told["clock"], &told["trust"]), (&clock_of("kafka:t", 2).into(), &"observe".into()));
+
+        let part = Range { partition: Some(0), from_offset: Some(1), to_offset: Some(2) };
+        assert_eq!(recorded(config.clone(), part).await.0, (0, 1));
+        let part = Range { from_offset: Some(1), ..Range::default() };
+        assert_eq!(recorded(config, part).await.0, (1, 1));
+    }
+
+    async fn recorded(config: Config, range: Range) -> ((u64, u64), Vec<Value>) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let out = Box::new(file.reopen().expect("the same file"));
         let counts = tokio::task::spawn_blocking(move || {
             let mut lines = Lines { out, written: 0, left_out: 0 };
-            record(&config, "t", &mut lines).map(|()| (lines.written, lines.left_out))
+            record(&config, "t", range, &mut lines).map(|()| (lines.written, lines.left_out))
         });
-        assert_eq!(counts.await.expect("no panic").expect("recorded"), (3, 1));
+        let counts = counts.await.expect("no panic").expect("recorded");
         let text = std::fs::read_to_string(file.path()).expect("written");
-        let mut ids: Vec<_> = text.lines().filter_map(|l| l.get(..9)).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, [r#"{"id":"1""#, r#"{"id":"2""#, r#"{"id":"3""#]);
+        (counts, text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
     }
 }
