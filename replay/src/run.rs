@@ -216,7 +216,9 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let verdicts = verdicts(options, &verdict_files, labels.as_ref())?;
     let mut inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
     if options.as_recorded {
-        inputs.iter_mut().for_each(|file| file.order = None);
+        for file in &mut inputs {
+            file.order = None;
+        }
     }
 
     let mut folder = Folder::prepare(&options.out, options.force)?;
