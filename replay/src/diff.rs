@@ -1,7 +1,7 @@
 //! Two results side by side: what a change of settings or version would do, or how a replay differs from what ran live.
 //!
 //! Coverage comes first: only what both sides have seen can be compared. Alerts are then paired by identity and time
-//! ([`pair`]), each difference gets its [`Reason`], and conditions ([`Condition`]) make a gate of it.
+//! (`pair`), each difference gets its [`Reason`], and conditions ([`Condition`]) make a gate of it.
 
 mod condition;
 mod coverage;

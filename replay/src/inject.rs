@@ -1,6 +1,6 @@
 //! What if: attacks put into recorded traffic, and traffic that is lost, late, or told by a clock that is wrong.
 //!
-//! An attack is made of the host's own recent calls ([`attack`]), so that nothing but the scenario tells it apart, and comes in
+//! An attack is made of the host's own recent calls (`attack`), so that nothing but the scenario tells it apart, and comes in
 //! the session that the host is in at that time. It brings its own label, and everything else that was recorded is taken for
 //! benign. Everything follows from the seed and the recording.
 
@@ -158,7 +158,7 @@ struct Ramp {
     labelled: HashSet<Box<str>>,
 }
 
-/// Changes events on their way to the engine. Memory: [`Profiles`], and the events that are held back.
+/// Changes events on their way to the engine. Memory: `Profiles`, and the events that are held back.
 #[derive(Debug)]
 pub struct Injector {
     what_if: WhatIf,

@@ -10,7 +10,7 @@
 //!
 //! **How.** Every file is a run in order of time; runs are merged by a heap of their heads. A survey has told which files
 //! are not in order: those are cut into sorted runs that are written to one temporary file and merged from there
-//! ([`sort`]). Files are opened when the stream reaches their first event and closed at their end. Worker threads read,
+//! (`sort`). Files are opened when the stream reaches their first event and closed at their end. Worker threads read,
 //! decompress and decode ahead; what they return is put back in order, so the stream is the same on any number of threads.
 //!
 //! **Memory.** Some chunks of every file that is open, one row group of a Parquet file, 64 MiB while sorting.
