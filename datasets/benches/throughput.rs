@@ -1,5 +1,5 @@
 //! Events per second through decode and engine on one thread, and memory per identity, by number of identities; then what each
-//! dimension costs.
+//! dimension costs (`ARGS="-- --dimensions"` for that alone).
 //!
 //! Prints one table; the ratios within it are what counts on a shared machine. `make bench` runs it in release mode.
 
@@ -118,7 +118,11 @@ fn measure(shape: &Shape, config: EngineConfig, quick: bool) -> Measured {
 
 fn main() {
     // `cargo test --benches` would run the full measurement: it asks for one pass only.
-    let quick = std::env::args().any(|a| a == "--test");
+    let asked = |flag: &str| std::env::args().any(|a| a == flag);
+    let quick = asked("--test");
+    if asked("--dimensions") {
+        return by_dimension(quick);
+    }
     println!(
         "| identities | events each | decode, events/s | engine, events/s | both, events/s | bytes an identity | why |"
     );
