@@ -1,5 +1,5 @@
 //! Events per second through decode and engine on one thread, and memory per identity, by number of identities; then what each
-//! dimension costs (`ARGS="-- --dimensions"` for that alone).
+//! dimension costs (`ARGS="--bench throughput -- --dimensions"` for that alone).
 //!
 //! Prints one table; the ratios within it are what counts on a shared machine. `make bench` runs it in release mode.
 
