@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use self::alternative::Alternatives;
 pub use self::alternative::Considered;
 use self::clock::Clocks;
-use self::credentials::Credentials;
+use self::credentials::{Credentials, credential_key};
 use self::governor::{Case, Governor};
 use self::shard::{Others, Place, Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
@@ -303,8 +303,7 @@ impl Engine {
     /// what it was granted.
     fn others(&mut self, event: &Event, identity: u64) -> Others {
         let Some(credential) = &event.credential else { return Others::default() };
-        let issuer = credential.issuer.as_deref().unwrap_or_default();
-        let key = self.fingerprinter.of(Kind::Credential, &[&event.tenant, issuer, &credential.id]);
+        let key = credential_key(&self.fingerprinter, event, credential);
         let beyond_parent = event.parent.as_ref().filter(|_| !credential.scopes.is_empty()).and_then(|parent| {
             let parent = self.fingerprinter.of(Kind::Identity, &[&event.tenant, &parent.identity]);
             let granted = &self.shards.get(shard_of(parent, SHARDS))?.find(parent)?.state.granted;

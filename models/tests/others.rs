@@ -28,7 +28,7 @@ fn scored(engine: &mut Engine, event: &Event, dimension: Dimension) -> f64 {
 }
 
 #[test]
-fn a_credential_of_another_identity_is_seen_at_its_first_use_and_explained() {
+fn a_credential_of_another_identity_is_seen_at_its_first_use_and_after_a_restart() {
     let (mut engine, mut store) = (learned(EngineConfig { mode: Mode::Warn, ..config() }), BTreeMap::new());
     let victim = session("default", 5, NEXT, &mut Dice(1));
     feed(&mut engine, &victim, Phase::Live);

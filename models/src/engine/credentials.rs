@@ -2,12 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::{Credential, Event};
+use crate::fingerprint::{Fingerprinter, Kind};
+
 /// Parts that are stored by themselves, so that a commit writes what has changed.
 pub(super) const PARTS: usize = 16;
 /// Credentials of one part that share a bucket; the least recently used makes room.
 const WAYS: usize = 8;
 /// Credentials remembered in a part, 8 bytes each.
 const SLOTS: usize = 512;
+
+/// Fingerprint of the credential of an event: one of its tenant and issuer, because two issuers may use the same ids.
+pub(super) fn credential_key(f: &Fingerprinter, event: &Event, credential: &Credential) -> u64 {
+    let issuer = credential.issuer.as_deref().unwrap_or_default();
+    f.of(Kind::Credential, &[&event.tenant, issuer, &credential.id])
+}
 
 /// The users of some credentials: the upper half of the credential's fingerprint and that of the identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::credentials::credential_key;
 use super::promise::Promise;
 use super::review::Review;
 use super::shard::Alarm;
@@ -12,7 +13,7 @@ use crate::alert::{Alert, AlertId, AlertKind, Severity};
 use crate::assessment::Decision;
 use crate::config::{CheckedConfig, EngineConfig};
 use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Verdict, Withheld};
-use crate::event::{Credential, Event, Timestamp};
+use crate::event::{Event, Timestamp};
 use crate::fingerprint::{Fingerprinter, Kind};
 
 /// Revocations that the ledger allows before its budget has earned any: the operator's float.
@@ -165,7 +166,7 @@ impl Governor {
     /// Whether the revocation of what this event uses has been requested already.
     fn requested(&self, case: &Case<'_>, alert: &Alert) -> bool {
         match &case.event.credential {
-            Some(credential) => self.watched.contains_key(&credential_key(case, credential)),
+            Some(credential) => self.watched.contains_key(&credential_key(case.fingerprinter, case.event, credential)),
             None => alert.revocation.is_some(),
         }
     }
@@ -224,7 +225,7 @@ impl Governor {
         let hex = case.fingerprinter.hex(Kind::Revocation, &[&alert.id.0, name]);
         let id = RevocationId(format!("rev_{hex}").into());
         if let Some(credential) = credential {
-            let key = credential_key(case, credential);
+            let key = credential_key(case.fingerprinter, case.event, credential);
             if self.watched.len() >= WATCHED {
                 let oldest = self.watched.iter().min_by_key(|(key, w)| (w.requested, **key)).map(|(key, _)| *key);
                 oldest.and_then(|key| self.watched.remove(&key));
@@ -279,7 +280,7 @@ impl Governor {
             return None;
         }
         let credential = case.event.credential.as_ref()?;
-        let key = credential_key(case, credential);
+        let key = credential_key(case.fingerprinter, case.event, credential);
         let watched = self.watched.get_mut(&key)?;
         if watched.used || case.time.seconds_since(watched.requested) < GRACE_SECONDS {
             return None;
@@ -295,12 +296,6 @@ impl Governor {
         alert.tags = vec!["NHI1:2025".into(), "T1550.001".into()];
         Some(alert)
     }
-}
-
-/// A credential is one issuer's: two issuers may use the same ids.
-fn credential_key(case: &Case<'_>, credential: &Credential) -> u64 {
-    let issuer = credential.issuer.as_deref().unwrap_or_default();
-    case.fingerprinter.of(Kind::Credential, &[&case.event.tenant, issuer, &credential.id])
 }
 
 /// The mode that the policy gives this event.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Phase;
+use super::credentials::credential_key;
 use super::handling::Handling;
 use crate::alert::{AlertKind, Severity};
 use crate::baseline::ln_bytes;
 use crate::event::{ActionOutcome, Event, Timestamp};
-use crate::fingerprint::{Kind, mix};
+use crate::fingerprint::mix;
 
 /// How far clocks may differ before a credential counts as used after its end.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
@@ -56,8 +57,7 @@ impl Handling<'_> {
         if event.outcome != ActionOutcome::Success || time <= end.saturating_add(CLOCK_SKEW) {
             return None;
         }
-        let issuer = credential.issuer.as_deref().unwrap_or_default();
-        let subject = self.world.fingerprinter.of(Kind::Credential, &[&event.tenant, issuer, &credential.id]);
+        let subject = credential_key(self.world.fingerprinter, event, credential);
         self.first_notice(mix(subject, 0x4558)).then(|| Review {
             kind: AlertKind::ExpiredCredentialUsed,
             severity: Severity::High,

@@ -22,7 +22,7 @@ use crate::peers::GroupNews;
 const SETTLED: usize = 4;
 /// Sessions kept of a settled alert.
 const SESSIONS: usize = 4;
-/// Lessons and other steps in a journal; older ones are final.
+/// Lessons in a journal, and entries of all kinds; older ones are final.
 const LESSONS: usize = 32;
 const ENTRIES: usize = 256;
 
@@ -123,18 +123,10 @@ impl Learned {
 impl Journal {
     /// Folds what is oldest into the kept baseline.
     fn trim(&mut self) {
-        let lessons = self.entries.iter().filter(|entry| matches!(entry, Learned::Lesson(..))).count();
-        let (over, mut lessons_over) = (self.entries.len().saturating_sub(ENTRIES), lessons.saturating_sub(LESSONS));
-        let mut fold = over;
-        for (at, entry) in self.entries.iter().enumerate() {
-            if lessons_over == 0 {
-                break;
-            }
-            if matches!(entry, Learned::Lesson(..)) {
-                lessons_over -= 1;
-                fold = fold.max(at + 1);
-            }
-        }
+        // What lies before the newest of each kind that is kept.
+        let lessons = self.entries.iter().enumerate().rev().filter(|(_, entry)| matches!(entry, Learned::Lesson(..)));
+        let before_lessons = lessons.map(|(at, _)| at + 1).nth(LESSONS).unwrap_or(0);
+        let fold = before_lessons.max(self.entries.len().saturating_sub(ENTRIES));
         for entry in self.entries.drain(..fold) {
             entry.teach(&mut self.base);
         }
@@ -302,5 +294,31 @@ impl Handling<'_> {
         if !journal.entries.iter().any(Learned::is_of_verdict) {
             state.verdicts.journal = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_bounded_and_what_it_folds_stays_learned() {
+        let minute = |n: usize| Learned::Minute([(n % 7) as f32, (n % 5) as f32]);
+        let lesson = || Learned::Lesson(Some(AlertId("alt_1".into())), Lesson::default());
+        let mut all = Baseline::default();
+        let mut journal = Journal { base: Baseline::default(), entries: Vec::new() };
+        for n in 0..3 * ENTRIES {
+            let entry = if n % 4 == 0 { lesson() } else { minute(n) };
+            entry.teach(&mut all);
+            journal.entries.push(entry);
+            journal.trim();
+            let lessons = journal.entries.iter().filter(|entry| entry.is_of_verdict()).count();
+            assert_eq!(lessons, (n / 4 + 1).min(LESSONS));
+            assert!(journal.entries.len() <= ENTRIES);
+        }
+        assert_eq!(journal.rebuilt(), all);
+        let mut minutes = Journal { base: Baseline::default(), entries: (0..2 * ENTRIES).map(minute).collect() };
+        minutes.trim();
+        assert_eq!(minutes.entries.len(), ENTRIES);
     }
 }
