@@ -8,6 +8,7 @@ pub mod alert;
 pub mod assessment;
 mod baseline;
 mod calibration;
+pub mod changelog;
 pub mod config;
 pub mod decision;
 pub mod dimension;
