@@ -52,6 +52,28 @@
 //!    later still, after the tombstones of all that it deleted are verified: without it, they would be live again. A new owner
 //!    tombstones all garbage that it found in its first flush.
 //!
+//! ```
+//! use models::changelog::{Fold, PART_BYTES, Turn};
+//! use models::engine::Checkpoint;
+//!
+//! let (mut fold, nonce) = (Fold::default(), 0x1d0f_7c3e_55aa_9b21);
+//! let claim = fold.claim(nonce); // to be written; then all is read on until past it
+//! fold.take(0, &claim.key, claim.value.as_deref())?;
+//! let (restored, committed) = fold.into_owned(nonce, PART_BYTES)?;
+//! assert!(restored.turn.is_none() && committed.outputs().is_empty());
+//! let writer = committed.told();
+//!
+//! let changed = Checkpoint { put: vec![(b"key".to_vec(), b"blob".to_vec())], delete: vec![] };
+//! let (records, writing) = writer.flush(changed, b"an alert".to_vec(), Turn { next: 10, fleet: 0 });
+//! assert_eq!(records.len(), 2); // to be written; offsets 1 and 2 are acknowledged
+//! let (marker, marking) = writing.written(&[1, 2])?;
+//! assert!(marker.value.is_some()); // to be written
+//! let committed = marking.written(3)?;
+//! assert_eq!(committed.outputs(), b"an alert"); // to be told, then acknowledged
+//! let writer = committed.told(); // ready for the next flush
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What the driver must provide
 //! - Topic: `cleanup.policy=compact` and nothing else; `delete.retention.ms` longer than reading it takes; as many partitions as
 //!   the input; no transactions, whose control records would be gaps.

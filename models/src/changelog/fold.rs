@@ -44,8 +44,11 @@ impl Held {
     }
 
     /// All of its parts; `None` if one is missing.
-    fn joined(&self) -> Option<Vec<u8>> {
-        let whole: Vec<u8> = self.parts.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+    fn joined(self) -> Option<Vec<u8>> {
+        let whole = match <[_; 1]>::try_from(self.parts) {
+            Ok([(_, bytes)]) => bytes.into_vec(),
+            Err(parts) => parts.into_iter().flat_map(|(_, bytes)| bytes).collect(),
+        };
         (whole.len() as u64 == self.length).then_some(whole)
     }
 }
@@ -119,12 +122,12 @@ impl Fold {
                 writer.found_deletion(held.keys(&name));
                 continue;
             }
-            let whole = held.joined().ok_or_else(|| ChangelogError::Part { key: name.shown() })?;
-            match &name {
-                Name::Outputs => outputs = whole,
-                Name::Blob(key) => blobs.push((key.to_vec(), whole)),
+            writer.found(name.clone(), held.version, held.parts.len() as u32);
+            match (held.joined(), name) {
+                (None, name) => return Err(ChangelogError::Part { key: name.shown() }),
+                (Some(whole), Name::Outputs) => outputs = whole,
+                (Some(whole), Name::Blob(key)) => blobs.push((key.into_vec(), whole)),
             }
-            writer.found(name, held.version, held.parts.len() as u32);
         }
         let expected = self.committed.map_or_else(Census::default, |(_, marker)| marker.census);
         if *writer.census() != expected {
