@@ -8,6 +8,7 @@ mod record;
 mod score;
 mod serve;
 mod token;
+mod topics;
 
 use std::io::Write;
 use std::path::Path;
@@ -49,6 +50,8 @@ enum Command {
     Keys(keys::Args),
     /// Draw a new API token.
     Token(token::Args),
+    /// Create the Kafka topics that a fleet needs, and compare those that are there.
+    Topics(topics::Args),
 }
 
 /// Runs the command that the arguments name. Errors are printed as one sentence.
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Record(args) => record::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Topics(args) => topics::run(&args),
     };
     done.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {

@@ -1,5 +1,6 @@
 //! The settings: what each changes, its unit, its default, and the checks that turn them into a [`Config`].
 
+mod fleet;
 mod redact;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use models::engine::Trust;
 use serde::{Deserialize, Serialize};
 
 use crate::webhook::{Endpoint, EndpointConfig, EndpointError};
+
+pub use fleet::Fleet;
 
 /// Everything that the configuration file may say, unchecked.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct Settings {
     pub http: HttpConfig,
     /// Where events come from.
     pub source: SourceConfig,
+    /// Several processes share one topic. Absent: one process, one database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
     /// Brokers that are asked to revoke.
     pub webhook: Vec<EndpointConfig>,
 }
@@ -211,6 +217,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Of the sources.
     pub source: SourceConfig,
+    /// Of the fleet, if this process is one of several.
+    pub fleet: Option<Fleet>,
     /// The brokers.
     pub webhooks: Vec<Endpoint>,
     settings: Settings,
@@ -269,12 +277,16 @@ impl Settings {
         let settings = self.clone();
         check_http(&self.http)?;
         check_sources(&self.source)?;
+        if let Some(fleet) = &self.fleet {
+            fleet::check(fleet, &self.source)?;
+        }
         if self.store.keep.0.is_zero() {
             return Err(invalid("store.keep", "must be longer than 0s"));
         }
-        let webhooks = Endpoint::check_all(&self.webhook)?;
-        let engine = self.engine.check()?;
-        Ok(Config { engine, store: self.store, http: self.http, source: self.source, webhooks, settings })
+        let Self { engine, store, http, source, fleet, webhook } = self;
+        let webhooks = Endpoint::check_all(&webhook)?;
+        let engine = engine.check()?;
+        Ok(Config { engine, store, http, source, fleet, webhooks, settings })
     }
 }
 

@@ -18,3 +18,5 @@ mod kafka;
 mod report;
 #[path = "stories/same_everywhere.rs"]
 mod same_everywhere;
+#[path = "stories/topics.rs"]
+mod topics;

@@ -52,6 +52,32 @@ fn two_sources_of_one_name_are_refused() {
 }
 
 #[test]
+fn a_fleet_shares_exactly_one_topic_and_keeps_out_of_it() {
+    let fleet = "[fleet]\nname = 'agents'\n";
+    let kafka = |topic: &str| format!("[[source.kafka]]\nbrokers = 'b:1'\ntopic = '{topic}'\n");
+    assert!(refused(fleet).contains("exactly one [[source.kafka]], not 0"));
+    assert!(refused(&format!("{fleet}{}{}", kafka("a"), kafka("b"))).contains("not 2"));
+    assert!(refused(&format!("{fleet}{}", kafka("agents.alerts"))).contains("agents.alerts"));
+    let config = Config::parse(&format!("{fleet}{}", kafka("a"))).expect("valid");
+    assert_eq!(config.fleet, Some(Fleet { name: "agents".to_owned(), replication: 3, standby: false }));
+    assert_eq!(Config::parse(&kafka("a")).expect("valid").fleet, None);
+}
+
+#[test]
+fn a_fleet_whose_topics_no_broker_would_take_is_refused() {
+    let with = |line: &str| refused(&format!("[fleet]\n{line}\n[[source.kafka]]\nbrokers = 'b:1'\n"));
+    for name in ["", "a b", "a/b", "ä"] {
+        assert!(with(&format!("name = '{name}'")).contains("names of topics"), "{name}");
+    }
+    assert!(with(&format!("name = '{}'", "n".repeat(238))).contains("at most 237"));
+    Config::parse(&format!("[fleet]\nname = '{}'\n[[source.kafka]]\nbrokers = 'b:1'\n", "n".repeat(237)))
+        .expect("fits");
+    for replication in ["0", "-1", "32768"] {
+        assert!(with(&format!("replication = {replication}")).contains("fleet.replication"), "{replication}");
+    }
+}
+
+#[test]
 fn what_is_printed_holds_no_secret() {
     let text = "
         [engine]\nfingerprint_key = '0123456789abcdef0123456789abcdef'
@@ -111,6 +137,7 @@ fn every_default_shown_in_the_example_is_the_true_default() {
     let (kafka, least_kafka) = (&shown.source.kafka[0], &least.source.kafka[0]);
     assert_eq!((&kafka.group, &kafka.topic, kafka.trust), (&least_kafka.group, &least_kafka.topic, least_kafka.trust));
     assert_eq!(shown.source.file[0].trust, least.source.file[0].trust);
+    assert_eq!(shown.fleet, Some(Fleet::default()));
     let (webhook, least_webhook) = (&shown.webhook[0], &least.webhook[0]);
     assert_eq!((webhook.timeout, webhook.max_age), (least_webhook.timeout, least_webhook.max_age));
 }
@@ -122,6 +149,7 @@ fn every_setting_stands_in_the_example() {
     settings.source.kafka = toml::from_str::<Settings>("[[source.kafka]]\nbrokers = 'b'").expect("valid").source.kafka;
     settings.source.file = toml::from_str::<Settings>("[[source.file]]\npath = 'p'").expect("valid").source.file;
     settings.webhook = toml::from_str::<Settings>("[[webhook]]\nname = 'n'\nurl = 'u'").expect("valid").webhook;
+    settings.fleet = Some(Fleet::default());
     let (mut in_code, mut in_example) = (BTreeSet::new(), BTreeSet::new());
     paths(&toml::Table::try_from(&settings).expect("toml"), "", &mut in_code);
     paths(&shown, "", &mut in_example);

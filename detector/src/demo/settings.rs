@@ -62,6 +62,7 @@ pub(super) fn service(home: &Home, port: u16, keys: &WebhookKeys, webhook: &str)
             http: HttpSource { trust: Trust::Revoke, ..HttpSource::default() },
             ..SourceConfig::default()
         },
+        fleet: None,
         webhook: vec![broker],
     }
     .check()

@@ -1,0 +1,151 @@
+//! Questions and orders to the cluster about its topics. Topics that are there are never changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+
+use super::Wanted;
+use crate::config::KafkaSource;
+use crate::source::kafka;
+
+/// How long the cluster may take for one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Why nothing can be said of the topics, or one was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicsError {
+    /// librdkafka refuses a property.
+    #[error("the client cannot be built: {0}; check the properties of source.kafka")]
+    Client(rdkafka::error::KafkaError),
+    /// No broker answered in time.
+    #[error("no broker at `{brokers}` answered within {} s: {reason}; check brokers and security settings of source.kafka", ANSWER.as_secs())]
+    Unreachable {
+        /// The bootstrap servers.
+        brokers: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The settings of a topic are not told.
+    #[error("the settings of topic `{topic}` cannot be read: {reason}; allow DescribeConfigs on it")]
+    Settings {
+        /// The topic.
+        topic: String,
+        /// What the cluster says.
+        reason: String,
+    },
+    /// A topic was not created.
+    #[error(
+        "topic `{topic}` cannot be created: {reason}; allow Create, and set fleet.replication to at most the number of brokers"
+    )]
+    Create {
+        /// The topic.
+        topic: String,
+        /// What the cluster says.
+        reason: String,
+    },
+}
+
+/// A topic as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Its partitions.
+    pub partitions: i32,
+    /// Copies of the partition that has the fewest.
+    pub replication: i32,
+    /// Its settings, defaults of the cluster included.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// The cluster of one source.
+pub struct Cluster {
+    admin: AdminClient<DefaultClientContext>,
+    brokers: String,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("brokers", &self.brokers).finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// A client with the security settings of this source. It does not connect yet.
+    ///
+    /// # Errors
+    /// When librdkafka refuses a property.
+    pub fn of(source: &KafkaSource) -> Result<Self, TopicsError> {
+        let admin = kafka::client(source).create().map_err(TopicsError::Client)?;
+        Ok(Self { admin, brokers: source.brokers.clone() })
+    }
+
+    /// The bootstrap servers.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// Every topic that is there, without its settings. Blocks for at most ten seconds.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn topics(&self) -> Result<BTreeMap<String, Found>, TopicsError> {
+        // All of them: to ask for one that is absent creates it where the cluster is set up so.
+        let metadata = self
+            .admin
+            .inner()
+            .fetch_metadata(None, ANSWER)
+            .map_err(|error| TopicsError::Unreachable { brokers: self.brokers.clone(), reason: error.to_string() })?;
+        Ok(metadata.topics().iter().map(|topic| (topic.name().to_owned(), shape(topic))).collect())
+    }
+
+    /// The settings of a topic that is there.
+    ///
+    /// # Errors
+    /// When the cluster does not tell.
+    pub async fn settings(&self, topic: &str) -> Result<BTreeMap<String, String>, TopicsError> {
+        let failed = |reason: String| TopicsError::Settings { topic: topic.to_owned(), reason };
+        let options = AdminOptions::new().request_timeout(Some(ANSWER));
+        let asked = self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &options).await;
+        let answer = asked.map_err(|e| failed(e.to_string()))?.into_iter().next();
+        let resource = answer.ok_or_else(|| failed("the answer is empty".to_owned()))?;
+        let entries = resource.map_err(|code| failed(code.to_string()))?.entries;
+        if entries.is_empty() {
+            // The client library does not pass on the error of a single topic.
+            return Err(failed("it is not allowed or not there".to_owned()));
+        }
+        Ok(entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())
+    }
+
+    /// Creates a topic that is absent.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub async fn create(&self, wanted: &Wanted) -> Result<(), TopicsError> {
+        let failed = |reason: String| TopicsError::Create { topic: wanted.name.clone(), reason };
+        let settings: Vec<_> = wanted.settings().collect();
+        let replication = TopicReplication::Fixed(wanted.replication);
+        let mut topic = NewTopic::new(&wanted.name, wanted.partitions, replication);
+        for (name, value) in &settings {
+            topic = topic.set(name, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
+        let created = self.admin.create_topics([&topic], &options).await.map_err(|e| failed(e.to_string()))?;
+        for result in created {
+            result.map_err(|(_, code)| failed(code.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+fn shape(topic: &MetadataTopic) -> Found {
+    let partitions = topic.partitions();
+    let copies = partitions.iter().map(MetadataPartition::replicas).map(<[i32]>::len).min();
+    Found {
+        partitions: partitions.len() as i32,
+        replication: copies.unwrap_or_default() as i32,
+        settings: BTreeMap::new(),
+    }
+}
