@@ -1,5 +1,6 @@
 //! What every part of the service shares: configuration, store, engine, telemetry and the clock.
 
+mod backlog;
 mod engine;
 mod readiness;
 
@@ -16,8 +17,15 @@ use crate::source::ingest::Ingest;
 use crate::store::{Positions, Store, StoreError, feed};
 use crate::telemetry::Telemetry;
 
+pub use backlog::Handed;
 pub use engine::{Ask, EngineHandle, Stopped, VerdictError};
 pub use readiness::{Readiness, Source, SourceState, Sources, State};
+
+/// Wall clock. The one place that reads it.
+pub fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::EPOCH.saturating_add(since_epoch)
+}
 
 /// The running service, cheap to clone: the state of every route and worker.
 #[derive(Debug, Clone)]
@@ -156,13 +164,18 @@ impl App {
 
     /// Whether traffic should be sent here, and what each source is doing.
     pub fn readiness(&self) -> Readiness {
-        self.0.sources.readiness()
+        self.0.sources.readiness(&self.0.committed.borrow(), self.now(), self.0.config.source.stalled_after.0)
     }
 
-    /// Wall clock, for arrival times and `_at` columns. The one place that reads it.
+    /// Every metric in the Prometheus text format, those of the sources as they are now.
+    pub fn metrics(&self) -> String {
+        self.0.telemetry.sources(&self.readiness().sources, self.now());
+        self.0.telemetry.render()
+    }
+
+    /// Wall clock, for arrival times and `_at` columns.
     pub fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::EPOCH.saturating_add(since_epoch)
+        now()
     }
 
     /// Wall clock in milliseconds since the Unix epoch.

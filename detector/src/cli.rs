@@ -2,6 +2,7 @@
 
 mod check_config;
 mod demo;
+mod doctor;
 mod keys;
 mod quarantine;
 mod record;
@@ -42,6 +43,8 @@ enum Command {
     Score(score::Args),
     /// Check a configuration and print what it comes to.
     CheckConfig(check_config::Args),
+    /// Check that everything a configuration asks for is there: disk, brokers, topics, keys, clocks, webhooks.
+    Doctor(doctor::Args),
     /// List input that was set aside, or put it back.
     Quarantine(quarantine::Args),
     /// Write the events that were taken to a file, to replay them.
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Score(args) => score::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Quarantine(args) => quarantine::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Keys(args) => keys::run(&args),
@@ -87,6 +91,18 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 fn note(line: std::fmt::Arguments<'_>) {
     // If stderr is gone, there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "driftwatch: {line}");
+}
+
+/// What a sender wrote must not move the cursor, hide text or turn it around.
+fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() {
+            c.to_string()
+        } else {
+            c.escape_unicode().to_string()
+        }
+    };
+    text.chars().map(shown).collect()
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -80,15 +80,24 @@ impl Default for HttpConfig {
 }
 
 /// The `[source]` table: where events come from. `POST /v1/events` is always there.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceConfig {
+    /// How long nothing may be taken from a partition in which events wait, before it counts as stalled in metrics, `/readyz`
+    /// and console. Default `60s`. Raise it if single commits take that long.
+    pub stalled_after: Span,
     /// Events accepted over HTTP.
     pub http: HttpSource,
     /// Kafka topics.
     pub kafka: Vec<KafkaSource>,
     /// NDJSON files, and stdin.
     pub file: Vec<FileSource>,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self { stalled_after: Span::seconds(60), http: HttpSource::default(), kafka: Vec::new(), file: Vec::new() }
+    }
 }
 
 /// The `[source.http]` table.
@@ -248,6 +257,11 @@ impl Config {
         toml::from_str::<Settings>(text).map_err(|e| syntax(text, &e))?.check()
     }
 
+    /// Whether fingerprints are made with the key that everybody knows.
+    pub fn has_default_fingerprint_key(&self) -> bool {
+        self.engine.settings().fingerprint_key.bytes().all(|b| b == b'0')
+    }
+
     /// The effective settings as TOML, defaults filled in and secrets replaced.
     ///
     /// # Errors
@@ -308,6 +322,9 @@ fn check_http(http: &HttpConfig) -> Result<(), ConfigError> {
 }
 
 fn check_sources(source: &SourceConfig) -> Result<(), ConfigError> {
+    if source.stalled_after.0.is_zero() {
+        return Err(invalid("source.stalled_after", "must be longer than 0s"));
+    }
     if source.http.max_request_bytes < models::event::MAX_EVENT_BYTES {
         let least = models::event::MAX_EVENT_BYTES;
         return Err(invalid("source.http.max_request_bytes", format!("must be at least {least}, the largest event")));

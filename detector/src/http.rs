@@ -32,6 +32,7 @@ pub(crate) use api::{
 };
 pub(crate) use assets::path as asset;
 pub(crate) use auth::{Actor, Gate};
+pub(crate) use serve::check_credentials;
 pub use serve::{ServeError, serve};
 
 /// Most bytes of a request body, ingest excepted: a verdict with a long note.

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod demo;
+pub mod doctor;
 pub mod fleet;
 pub mod http;
 pub mod keys;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use models::engine::Trust;
-use models::event::{Decoded, Rejection, RejectionCode};
+use models::event::{Decoded, Rejection, RejectionCode, Timestamp};
 
 pub use envelope::Envelope;
 
@@ -88,6 +88,11 @@ impl Item {
             return Err(Rejection::new(RejectionCode::EventTooLarge, detail));
         }
         self.envelope.decode(&self.raw)
+    }
+
+    /// When the event in it happened, if it is one.
+    pub fn happened_at(&self) -> Option<Timestamp> {
+        self.decode().ok().map(|decoded| decoded.event.time)
     }
 
     /// The bytes to set aside: those that came, and in them what stood beside them, so that a replay sees the same.

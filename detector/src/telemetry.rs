@@ -1,6 +1,6 @@
 //! Every metric, in one place, as Prometheus text.
 //!
-//! The exposition is written here rather than by a client library: fourteen families whose labels all come from closed
+//! The exposition is written here rather than by a client library: sixteen families whose labels all come from closed
 //! sets need no registry, and nothing that a sender wrote can become a label.
 
 mod histogram;
@@ -12,8 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use models::alert::Severity;
-use models::event::RejectionCode;
+use models::event::{RejectionCode, Timestamp};
 
+use crate::app::SourceState;
 use crate::outcome::Counts;
 use histogram::Histogram;
 
@@ -39,7 +40,16 @@ struct Families {
     alerts: BTreeMap<&'static str, u64>,
     revocations: BTreeMap<&'static str, u64>,
     attempts: BTreeMap<&'static str, u64>,
-    lag: BTreeMap<String, i64>,
+    flow: BTreeMap<String, Flow>,
+}
+
+/// How far behind one source is.
+#[derive(Debug, Default)]
+struct Flow {
+    lag: Option<i64>,
+    /// Age of the oldest event that is not scored, by its arrival and by its own time, in seconds; 0 if none waits.
+    age: [f64; 2],
+    stalled: usize,
 }
 
 impl Telemetry {
@@ -94,9 +104,15 @@ impl Telemetry {
         self.score.observe(took);
     }
 
-    /// Events of a configured source that are there, but not taken yet.
-    pub fn lag(&self, source: &str, events: i64) {
-        self.families().lag.insert(source.to_owned(), events);
+    /// How far behind the configured sources are at `now`.
+    pub fn sources(&self, sources: &[SourceState], now: Timestamp) {
+        let age = |time: Option<Timestamp>| time.map_or(0.0, |time| now.seconds_since(time).max(0.0));
+        let flow = |s: &SourceState| Flow {
+            lag: s.lag,
+            age: [age(s.oldest_arrival_at), age(s.oldest_event_at)],
+            stalled: s.stalled.len(),
+        };
+        self.families().flow = sources.iter().map(|s| (s.name.clone(), flow(s))).collect();
     }
 
     /// Size of the engine's state.
@@ -135,8 +151,19 @@ impl Telemetry {
             }
         }
         text.family("consumer_lag_events", "gauge", "Events that are there, but not taken yet.");
-        for (source, lag) in &families.lag {
-            text.value("consumer_lag_events", &label("source", source), *lag);
+        let with_lag = || families.flow.iter().filter_map(|(source, flow)| Some((source, flow, flow.lag?)));
+        for (source, _, lag) in with_lag() {
+            text.value("consumer_lag_events", &label("source", source), lag);
+        }
+        text.family("oldest_unscored_age_seconds", "gauge", "Age of the oldest event that is read and not scored.");
+        for (source, flow, _) in with_lag() {
+            for (by, age) in ["arrival", "event_time"].into_iter().zip(flow.age) {
+                text.value("oldest_unscored_age_seconds", &labels([("source", source), ("by", by)]), age);
+            }
+        }
+        text.family("stalled_partitions", "gauge", "Partitions in which events wait and none is taken.");
+        for (source, flow, _) in with_lag() {
+            text.value("stalled_partitions", &label("source", source), flow.stalled);
         }
         drop(families);
         text.family("identities", "gauge", "Identities with a baseline.");
@@ -173,7 +200,12 @@ impl Text {
 }
 
 fn label(key: &str, value: &str) -> String {
-    format!("{{{key}=\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    labels([(key, value)])
+}
+
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> String {
+    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("{{{}}}", pairs.map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).join(","))
 }
 
 #[cfg(test)]
@@ -204,9 +236,39 @@ mod tests {
     }
 
     #[test]
+    fn how_far_behind_a_source_is_shows_by_both_clocks() {
+        let telemetry = Telemetry::new(Counts::default());
+        let source = SourceState {
+            name: "kafka:t".to_owned(),
+            lag: Some(7),
+            oldest_arrival_at: Some(Timestamp::from_seconds(990)),
+            oldest_event_at: Some(Timestamp::from_seconds(400)),
+            stalled: vec![1, 4],
+            ..SourceState::default()
+        };
+        telemetry.sources(
+            &[source, SourceState { name: "store".to_owned(), ..SourceState::default() }],
+            Timestamp::from_seconds(1_000),
+        );
+        let text = telemetry.render();
+        for line in [
+            "consumer_lag_events{source=\"kafka:t\"} 7",
+            "oldest_unscored_age_seconds{source=\"kafka:t\",by=\"arrival\"} 10",
+            "oldest_unscored_age_seconds{source=\"kafka:t\",by=\"event_time\"} 600",
+            "stalled_partitions{source=\"kafka:t\"} 2",
+        ] {
+            assert!(text.contains(&format!("\ndriftwatch_{line}\n")), "{line}\n{text}");
+        }
+        assert!(!text.contains("store"), "what has no events has no lag");
+        telemetry.sources(&[], Timestamp::from_seconds(1_000));
+        assert!(!telemetry.render().contains("kafka:t"));
+    }
+
+    #[test]
     fn a_file_name_cannot_break_out_of_its_label() {
         let telemetry = Telemetry::new(Counts::default());
-        telemetry.lag("file:a\"} 1\nx", 3);
+        let source = SourceState { name: "file:a\"} 1\nx".to_owned(), lag: Some(3), ..SourceState::default() };
+        telemetry.sources(&[source], Timestamp::EPOCH);
         assert!(telemetry.render().contains("{source=\"file:a\\\"} 1\\nx\"} 3\n"));
     }
 }

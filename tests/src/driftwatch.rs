@@ -2,6 +2,7 @@
 
 pub mod settings;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output};
 
@@ -98,6 +99,18 @@ impl Driftwatch {
         let text = answer.text().await?;
         ensure!(status.is_success(), "`{path}` was answered with {status}: {text}");
         serde_json::from_str(&text).with_context(|| format!("`{path}` was not answered with JSON: {text}"))
+    }
+
+    /// Every sample of its metrics by name and labels.
+    pub async fn metrics(&self) -> Result<BTreeMap<String, f64>> {
+        let text = client()?.get(self.url("/metrics")).send().await?.text().await?;
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples
+            .map(|line| {
+                let (name, value) = line.rsplit_once(' ').context("a sample without a value")?;
+                Ok((name.to_owned(), value.parse()?))
+            })
+            .collect()
     }
 
     /// Waits until it has committed what followed from so many events.

@@ -1,5 +1,7 @@
 //! Apache Kafka in a process of its own, broker and controller in one, on free loopback ports.
 
+pub mod secured;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use tempfile::TempDir;
 use crate::eventually::{PATIENCE, Seen, eventually};
 use crate::process::{Process, leashed};
 use crate::scratch;
+use secured::Secured;
 
 /// Any id will do, as the directory that it marks belongs to one story.
 const CLUSTER: &str = "ZHJpZnR3YXRjaC10ZXN0cw";
@@ -42,7 +45,7 @@ pub struct Record {
 pub struct Message {
     /// Decides the partition.
     pub key: Vec<u8>,
-    /// Its payload.
+    /// Its payload; empty, and it is sent without one, as a tombstone.
     pub value: Vec<u8>,
     /// Names and values beside it.
     pub headers: Vec<(String, String)>,
@@ -65,26 +68,40 @@ pub struct Kafka {
 impl Kafka {
     /// Formats a directory, starts a broker on it and waits until it answers.
     pub async fn start() -> Result<Self> {
+        Ok(Self::insist(false).await?.0)
+    }
+
+    /// The same with a second listener that wants certificate and password.
+    pub async fn start_secured() -> Result<(Self, Secured)> {
+        let (kafka, secured) = Self::insist(true).await?;
+        Ok((kafka, secured.context("it was asked for")?))
+    }
+
+    async fn insist(secure: bool) -> Result<(Self, Option<Secured>)> {
         let mut attempt = 1;
         loop {
-            match Self::start_once().await {
+            match Self::start_once(secure).await {
                 Err(e) if attempt < ATTEMPTS && format!("{e:#}").contains("Address already in use") => attempt += 1,
                 started => return started,
             }
         }
     }
 
-    async fn start_once() -> Result<Self> {
+    async fn start_once(secure: bool) -> Result<(Self, Option<Secured>)> {
         let directory = scratch::directory("kafka")?;
-        let [port, controller] = scratch::free_ports()?;
-        std::fs::write(directory.path().join("server.properties"), properties(directory.path(), port, controller))?;
+        let [port, controller, second] = scratch::free_ports()?;
+        let secured = secure.then(|| Secured::prepare(directory.path(), second)).transpose()?;
+        let properties = properties(directory.path(), port, controller, secured.as_ref());
+        std::fs::write(directory.path().join("server.properties"), properties)?;
         let mut kafka = Self { directory, port, process: None };
         let format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER, "-c", "server.properties"];
+        let user = secured.as_ref().map(Secured::user);
+        let format = [&format[..], &user.iter().flat_map(|user| ["--add-scram", user]).collect::<Vec<_>>()].concat();
         let mut formatting = kafka.java("format", &format)?;
         let status = formatting.ended().await?;
         ensure!(status.success(), "the broker's directory could not be formatted: {}", formatting.log()?);
         kafka.restart().await?;
-        Ok(kafka)
+        Ok((kafka, secured))
     }
 
     /// Starts a broker that was stopped or killed, with the same data on the same port.
@@ -142,7 +159,8 @@ impl Kafka {
             let headers = headers
                 .iter()
                 .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
-            let record = FutureRecord::to(topic).key(&key).payload(&value).headers(headers);
+            let mut record = FutureRecord::to(topic).key(&key).headers(headers);
+            record.payload = Some(&value).filter(|value| !value.is_empty());
             sent.push(producer.send_result(record).map_err(|(e, _)| e)?);
         }
         producer.flush(PATIENCE)?;
@@ -228,15 +246,16 @@ fn jars() -> Result<PathBuf> {
     Ok(jars)
 }
 
-fn properties(directory: &Path, port: u16, controller: u16) -> String {
+fn properties(directory: &Path, port: u16, controller: u16, secured: Option<&Secured>) -> String {
+    let (second, lines) = secured.map(|s| (format!(",{}", s.listener()), s.lines())).unwrap_or_default();
     format!(
         "process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{second}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{second}
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs={}
 num.network.threads=2
@@ -253,7 +272,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-",
+{lines}",
         directory.join("data").display()
     )
 }

@@ -14,9 +14,13 @@ mod demo;
 mod harness;
 #[path = "stories/kafka.rs"]
 mod kafka;
+#[path = "stories/poison.rs"]
+mod poison;
 #[path = "stories/report.rs"]
 mod report;
 #[path = "stories/same_everywhere.rs"]
 mod same_everywhere;
+#[path = "stories/secured.rs"]
+mod secured;
 #[path = "stories/topics.rs"]
 mod topics;

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 use models::event::Timestamp;
 
+use super::printable;
+use crate::app;
 use crate::store::Store;
 use crate::store::quarantine::{self, Filter, Row};
 
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Command::Replay { rows, all: _, which } => {
             let filter = which.filter(rows);
-            let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+            let now_ms = app::now().as_nanos() / 1_000_000;
             let moved = store.write(|tx| quarantine::replay(tx, &filter, now_ms))?;
             writeln!(out, "{moved} put back; a running service reads them now, else the next one does")?;
         }
@@ -109,16 +110,4 @@ fn line(row: &Row) -> String {
         printable(&row.detail),
         printable(&start),
     )
-}
-
-/// What a sender wrote must not move the cursor, hide text or turn it around.
-fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() {
-            c.to_string()
-        } else {
-            c.escape_unicode().to_string()
-        }
-    };
-    text.chars().map(shown).collect()
 }

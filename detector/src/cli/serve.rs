@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let printed = config.to_redacted_toml()?;
-    let default_key = config.engine.settings().fingerprint_key.bytes().all(|b| b == b'0');
+    let default_key = config.has_default_fingerprint_key();
     // Before anything is taken, so that no signal finds us without a handler.
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be handled")?;
     let scheme = if config.http.tls_cert.is_some() { "https" } else { "http" };

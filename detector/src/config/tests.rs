@@ -129,6 +129,7 @@ fn every_default_shown_in_the_example_is_the_true_default() {
     (engine.tools, engine.policy) = Default::default();
     assert_eq!(engine, defaults.engine);
     assert_eq!((&shown.store, &shown.source.http), (&defaults.store, &defaults.source.http));
+    assert_eq!(shown.source.stalled_after, defaults.source.stalled_after);
     assert_eq!((shown.http.listen, &shown.http.token_hashes), (defaults.http.listen, &defaults.http.token_hashes));
     let least: Settings = toml::from_str(
         "[[source.kafka]]\nbrokers = 'b'\n[[source.file]]\npath = 'p'\n[[webhook]]\nname = 'n'\nurl = 'u'\n",

@@ -1,4 +1,4 @@
-//! What stands around every page: where one is, and whether the brake is open.
+//! What stands around every page: where one is, whether the brake is open, and whether scoring keeps up.
 
 use std::time::Duration;
 
@@ -37,6 +37,10 @@ pub(crate) struct Chrome {
     pub(crate) place: Option<Place>,
     /// Whether the brake is open.
     pub(crate) brake_open: bool,
+    /// Partitions in which events wait and none is taken.
+    pub(crate) stalled: usize,
+    /// Whether events wait for so long that nothing is revoked because of them.
+    pub(crate) stale: bool,
     /// Whether one can sign out.
     pub(crate) session: bool,
 }
@@ -44,13 +48,17 @@ pub(crate) struct Chrome {
 impl Chrome {
     /// For a page that knows nothing of the service.
     pub(crate) fn bare() -> Self {
-        Self { place: None, brake_open: false, session: false }
+        Self { place: None, brake_open: false, stalled: 0, stale: false, session: false }
     }
 
     /// For a page at a place, with the state of the engine where it answers.
     pub(crate) async fn load(web: &Web, actor: &Actor, place: Place) -> (Self, Option<EngineView>) {
         let view = tokio::time::timeout(PATIENCE, web.app.engine().view()).await.ok().and_then(Result::ok);
         let brake_open = view.as_ref().is_some_and(|v| v.brake_open);
-        (Self { place: Some(place), brake_open, session: actor.session }, view)
+        let sources = web.app.readiness().sources;
+        let stalled = sources.iter().map(|source| source.stalled.len()).sum();
+        let oldest = web.app.now().saturating_sub(web.app.config().engine.settings().stale_after.0);
+        let stale = sources.iter().any(|source| source.oldest_event_at.is_some_and(|time| time < oldest));
+        (Self { place: Some(place), brake_open, stalled, stale, session: actor.session }, view)
     }
 }

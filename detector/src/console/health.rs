@@ -34,6 +34,8 @@ struct SourceLine {
     state: &'static str,
     class: &'static str,
     lag: String,
+    oldest: Option<When>,
+    stalled: String,
     last_event: Option<When>,
     error: Option<Shown>,
 }
@@ -114,9 +116,21 @@ fn source(s: &SourceState, now: Timestamp) -> SourceLine {
         state,
         class,
         lag: s.lag.map_or_else(|| "–".to_owned(), |lag| format::count(lag.unsigned_abs())),
+        oldest: s.oldest_arrival_at.map(|t| When::new(t, now)),
+        stalled: partitions(&s.stalled),
         last_event: s.last_event_at.map(|t| When::new(t, now)),
         error: s.last_error.as_deref().map(Shown::line),
     }
+}
+
+/// The first few numbers; a source may have thousands.
+fn partitions(numbers: &[i32]) -> String {
+    const SHOWN: usize = 12;
+    let mut shown: Vec<_> = numbers.iter().take(SHOWN).map(ToString::to_string).collect();
+    if numbers.len() > SHOWN {
+        shown.push(format!("and {} more", numbers.len() - SHOWN));
+    }
+    shown.join(", ")
 }
 
 impl CountTable {

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::router_until;
 use crate::app::App;
+use crate::config::HttpConfig;
 use crate::keys::TokenHash;
 
 /// How long requests under way may take once the service closes.
@@ -54,10 +55,8 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    for (i, hash) in app.config().http.token_hashes.iter().enumerate() {
-        hash.parse::<TokenHash>().map_err(|e| ServeError::TokenHash { position: i + 1, reason: e.to_string() })?;
-    }
-    let tls = tls(&app)?;
+    check_hashes(&app.config().http)?;
+    let tls = tls(&app.config().http)?;
     listener.set_nonblocking(true)?;
     let (close, closing) = watch::channel(false);
     let service = router_until(app, closing).into_make_service();
@@ -76,8 +75,23 @@ pub async fn serve(
     Ok(())
 }
 
-fn tls(app: &App) -> Result<Option<RustlsConfig>, ServeError> {
-    let http = &app.config().http;
+/// Whether token hashes and certificate can be used.
+///
+/// # Errors
+/// The first that cannot.
+pub(crate) fn check_credentials(http: &HttpConfig) -> Result<(), ServeError> {
+    check_hashes(http)?;
+    tls(http).map(drop)
+}
+
+fn check_hashes(http: &HttpConfig) -> Result<(), ServeError> {
+    for (i, hash) in http.token_hashes.iter().enumerate() {
+        hash.parse::<TokenHash>().map_err(|e| ServeError::TokenHash { position: i + 1, reason: e.to_string() })?;
+    }
+    Ok(())
+}
+
+fn tls(http: &HttpConfig) -> Result<Option<RustlsConfig>, ServeError> {
     let (Some(cert), Some(key)) = (&http.tls_cert, &http.tls_key) else { return Ok(None) };
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

@@ -7,7 +7,7 @@ use models::engine::Trust;
 use models::event::Timestamp;
 
 use super::{BATCH_ITEMS, Batch, Envelope, Item, Lease};
-use crate::app::State;
+use crate::app::{Handed, State};
 use crate::service::Sink;
 use crate::store::inbox::{self, Accepted};
 
@@ -37,11 +37,16 @@ pub async fn run(mut sink: Sink) {
                 status.set(State::Running);
                 let lag = newest - next + 1 - rows.len().cast_signed() as i64;
                 status.lag(lag);
-                app.telemetry().lag(NAME, lag.max(0));
+                let taken = sink.position(status.name(), 0);
+                status.holds(0, next..newest + 1, taken, app.now());
                 if let Some(last) = rows.last() {
                     next = last.seq + 1;
                     status.seen(Timestamp::from_millis(last.received_at));
-                    if sink.send(batch(status.name(), rows, trust)).await.is_err() {
+                    let batch = batch(status.name(), rows, trust);
+                    if let Some(handed) = handed(&batch) {
+                        status.handed(0, handed, taken, app.now());
+                    }
+                    if sink.send(batch).await.is_err() {
                         return;
                     }
                     continue;
@@ -55,6 +60,16 @@ pub async fn run(mut sink: Sink) {
             () = sink.stopping() => return,
         }
     }
+}
+
+/// What a batch says of time; absent if it is empty.
+fn handed(batch: &Batch) -> Option<Handed> {
+    let (first, last) = (batch.items.first()?, batch.items.last()?);
+    Some(Handed {
+        positions: first.position..last.position + 1,
+        arrived_at: Some(Timestamp::from_millis(first.received_at)),
+        happened_at: first.happened_at(),
+    })
 }
 
 /// How far the sender of a row is trusted: as the configuration says, or not if nobody knows any more who it was.

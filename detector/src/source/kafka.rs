@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{BATCH_ITEMS, Batch, Envelope, Item};
-use crate::app::{App, State};
+use crate::app::{App, Handed, State};
 use crate::config::KafkaSource;
 use crate::service::Sink;
 use context::Context;
@@ -100,14 +100,24 @@ async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink:
                 tokio::select! { biased; message = consumer.recv() => message, () = std::future::ready(()) => break };
             collect(&context, config, more, now_ms, &mut batches);
         }
-        for (partition, batch) in batches {
-            let end = batch.items.last().map(|item| item.position + 1);
+        for (partition, Read { batch, arrived_at }) in batches {
+            let (Some(first), Some(last)) = (batch.items.first(), batch.items.last()) else { continue };
+            let positions = first.position..last.position + 1;
+            let end = positions.end;
+            context.handed(partition, Handed { positions, arrived_at, happened_at: first.happened_at() });
             if sink.send(batch).await.is_err() {
                 return;
             }
-            sent.extend(end.map(|end| (partition, end)));
+            sent.insert(partition, end);
         }
     }
+}
+
+/// Records of one partition that were read together.
+struct Read {
+    batch: Batch,
+    /// When the first of them came to the broker, or as its sender says.
+    arrived_at: Option<Timestamp>,
 }
 
 fn collect(
@@ -115,7 +125,7 @@ fn collect(
     config: &KafkaSource,
     message: KafkaResult<BorrowedMessage<'_>>,
     now_ms: i64,
-    batches: &mut BTreeMap<i32, Batch>,
+    batches: &mut BTreeMap<i32, Read>,
 ) {
     let message = match message {
         Ok(message) => message,
@@ -126,18 +136,21 @@ fn collect(
     let Some(lease) = context.lease(message.partition()) else { return };
     context.status().set(State::Running);
     context.status().seen(Timestamp::from_millis(now_ms));
-    let empty = || Batch {
-        source: Arc::clone(context.status().name()),
-        partition: message.partition(),
-        lease: lease.clone(),
-        items: Vec::new(),
+    let empty = || Read {
+        batch: Batch {
+            source: Arc::clone(context.status().name()),
+            partition: message.partition(),
+            lease: lease.clone(),
+            items: Vec::new(),
+        },
+        arrived_at: message.timestamp().to_millis().map(Timestamp::from_millis),
     };
-    let batch = batches.entry(message.partition()).or_insert_with(empty);
-    if !batch.lease.holds() {
+    let read = batches.entry(message.partition()).or_insert_with(empty);
+    if !read.batch.lease.holds() {
         // Given away and back since the batch was begun: what was read before will be read again.
-        *batch = empty();
+        *read = empty();
     }
-    batch.items.push(item(&message, config, now_ms));
+    read.batch.items.push(item(&message, config, now_ms));
 }
 
 fn item(message: &BorrowedMessage<'_>, config: &KafkaSource, now_ms: i64) -> Item {

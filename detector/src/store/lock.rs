@@ -14,15 +14,20 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// The file that holds the lock of the database at `path`.
+    pub fn path(path: &Path) -> PathBuf {
+        let mut name = OsString::from(path);
+        name.push(".lock");
+        name.into()
+    }
+
     /// Takes the lock of the database at `path`.
     ///
     /// # Errors
     /// When another process holds it, or the file cannot be created.
     pub fn take(path: &Path) -> Result<Self, StoreError> {
-        let mut name = OsString::from(path);
-        name.push(".lock");
         let failed = |reason: std::io::Error| StoreError::Open { path: path.to_owned(), reason: reason.to_string() };
-        let file = File::create(PathBuf::from(name)).map_err(failed)?;
+        let file = File::create(Self::path(path)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),

@@ -127,6 +127,25 @@ impl Sender {
         }
     }
 
+    /// Whether the receiver can be reached: name, guard, connection and TLS. Asks `HEAD /`, which tells it of no event; any
+    /// answer will do.
+    ///
+    /// # Errors
+    /// What went wrong, for people; escaped and bounded.
+    pub async fn probe(&self) -> Result<(), String> {
+        let mut url = self.endpoint.url().clone();
+        if let Some(refused) = literal_address(&url).and_then(|ip| self.endpoint.guard().check(ip).err()) {
+            return Err(bounded(&refused.to_string()));
+        }
+        // A path may hold a secret.
+        url.set_path("/");
+        url.set_query(None);
+        match self.client.head(url).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(bounded(&chain(&error.without_url()))),
+        }
+    }
+
     fn headers(&self, id: &MessageId, body: &str, timestamp: i64) -> HeaderMap {
         let signature = self.endpoint.signer().sign(id, timestamp, body.as_bytes());
         let mut headers = HeaderMap::new();

@@ -1,7 +1,5 @@
 //! From a record in Kafka to a dead credential: three encodings, one hijack, two broken records, and an account of all of them.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use tests::driftwatch::{Driftwatch, Settings, client, run};
@@ -25,18 +23,6 @@ fn keys() -> Result<(String, [String; 2])> {
     let key = |name: &str| drawn[name].as_str().map(str::to_owned).context("a key is missing");
     let lines = format!("secret = '{}'\nsigning_key = '{}'", key("secret")?, key("signing_key")?);
     Ok((lines, [key("secret")?, key("public_key")?]))
-}
-
-/// Every sample of the metrics by its name and labels.
-async fn metrics(driftwatch: &Driftwatch) -> Result<BTreeMap<String, f64>> {
-    let text = client()?.get(driftwatch.url("/metrics")).send().await?.text().await?;
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    samples
-        .map(|line| {
-            let (name, value) = line.rsplit_once(' ').context("a sample without a value")?;
-            Ok((name.to_owned(), value.parse()?))
-        })
-        .collect()
 }
 
 #[tokio::test]
@@ -126,7 +112,7 @@ async fn a_hijack_in_kafka_ends_in_a_signed_webhook_and_a_confirmed_revocation()
     assert_eq!(aside, expected);
 
     // Every record has ended in exactly one way.
-    let metrics = metrics(&driftwatch).await?;
+    let metrics = driftwatch.metrics().await?;
     // Counters are whole numbers.
     let count = |name: &str| metrics.get(&format!("driftwatch_{name}")).map_or(0, |value| value.round() as u64);
     let ended = |outcome: &str| count(&format!("events_total{{outcome=\"{outcome}\"}}"));

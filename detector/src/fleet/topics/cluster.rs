@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::Wanted;
 use crate::config::KafkaSource;
@@ -15,12 +21,15 @@ use crate::source::kafka;
 /// How long the cluster may take for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// Most events of the client that are looked at for the reason of a failure.
+const EVENTS: usize = 32;
+
 /// Why nothing can be said of the topics, or one was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicsError {
     /// librdkafka refuses a property.
     #[error("the client cannot be built: {0}; check the properties of source.kafka")]
-    Client(rdkafka::error::KafkaError),
+    Client(KafkaError),
     /// No broker answered in time.
     #[error("no broker at `{brokers}` answered within {} s: {reason}; check brokers and security settings of source.kafka", ANSWER.as_secs())]
     Unreachable {
@@ -60,8 +69,39 @@ pub struct Found {
     pub settings: BTreeMap<String, String>,
 }
 
+/// What the client said last of what went wrong.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Option<String>>);
+
+impl Heard {
+    fn hear(&self, what: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.escape_debug().to_string());
+    }
+
+    fn last(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Heard {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // That all brokers are down is the last that is said, and says the least.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.hear(reason);
+        }
+    }
+
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "librdkafka", facility, message = %message.escape_debug());
+    }
+}
+
+impl ConsumerContext for Heard {}
+
 /// The cluster of one source.
 pub struct Cluster {
+    // Joins no group: it only asks. A consumer, because a producer that asks for a topic may create it.
+    consumer: BaseConsumer<Heard>,
     admin: AdminClient<DefaultClientContext>,
     brokers: String,
 }
@@ -78,8 +118,10 @@ impl Cluster {
     /// # Errors
     /// When librdkafka refuses a property.
     pub fn of(source: &KafkaSource) -> Result<Self, TopicsError> {
-        let admin = kafka::client(source).create().map_err(TopicsError::Client)?;
-        Ok(Self { admin, brokers: source.brokers.clone() })
+        let client = kafka::client(source);
+        let consumer = client.create_with_context(Heard::default()).map_err(TopicsError::Client)?;
+        let admin = client.create().map_err(TopicsError::Client)?;
+        Ok(Self { consumer, admin, brokers: source.brokers.clone() })
     }
 
     /// The bootstrap servers.
@@ -92,13 +134,19 @@ impl Cluster {
     /// # Errors
     /// When no broker answers.
     pub fn topics(&self) -> Result<BTreeMap<String, Found>, TopicsError> {
-        // All of them: to ask for one that is absent creates it where the cluster is set up so.
-        let metadata = self
-            .admin
-            .inner()
-            .fetch_metadata(None, ANSWER)
-            .map_err(|error| TopicsError::Unreachable { brokers: self.brokers.clone(), reason: error.to_string() })?;
+        let metadata = self.consumer.fetch_metadata(None, ANSWER).map_err(|error| self.unreachable(&error))?;
         Ok(metadata.topics().iter().map(|topic| (topic.name().to_owned(), shape(topic))).collect())
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> TopicsError {
+        // Why no connection came about waits in the queue of events: nobody was polling.
+        for _ in 0..EVENTS {
+            if let Some(Err(error)) = self.consumer.poll(Duration::from_millis(10)) {
+                tracing::debug!(%error, "while no broker answered");
+            }
+        }
+        let reason = self.consumer.context().last().unwrap_or_else(|| error.to_string());
+        TopicsError::Unreachable { brokers: self.brokers.clone(), reason }
     }
 
     /// The settings of a topic that is there.
@@ -144,8 +192,13 @@ fn shape(topic: &MetadataTopic) -> Found {
     let partitions = topic.partitions();
     let copies = partitions.iter().map(MetadataPartition::replicas).map(<[i32]>::len).min();
     Found {
-        partitions: partitions.len() as i32,
-        replication: copies.unwrap_or_default() as i32,
+        partitions: count(partitions.len()),
+        replication: count(copies.unwrap_or_default()),
         settings: BTreeMap::new(),
     }
+}
+
+/// A number of partitions or copies, which Kafka itself holds in 32 bits.
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }

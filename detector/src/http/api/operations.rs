@@ -34,7 +34,7 @@ pub(crate) async fn release_brake(app: &App, actor: &Actor) -> Result<(), Proble
 }
 
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.telemetry().render())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics())
 }
 
 /// The process answers.

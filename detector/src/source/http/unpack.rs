@@ -7,12 +7,20 @@ use flate2::read::MultiGzDecoder;
 
 use super::problem::Problem;
 
+/// Largest window of a zstd frame, as a power of two: the 8 MiB that RFC 8878 asks of every decoder. A few bytes could
+/// otherwise claim 128 MiB before anything comes out.
+const WINDOW_LOG: u32 = 23;
+
 /// The body as it was before it was packed, at most `limit` bytes of it.
 pub(super) fn unpack<'a>(body: &'a [u8], encoding: Option<&str>, limit: usize) -> Result<Cow<'a, [u8]>, Problem> {
     match encoding.unwrap_or("identity").to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Cow::Borrowed(body)),
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(body), limit),
-        "zstd" => read(zstd::stream::read::Decoder::with_buffer(body).map_err(|_| broken())?, limit),
+        "zstd" => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(|_| broken())?;
+            decoder.window_log_max(WINDOW_LOG).map_err(|_| broken())?;
+            read(decoder, limit)
+        }
         _ => Err(Problem::unsupported("set Content-Encoding to gzip or zstd, or send the events as they are")),
     }
 }
@@ -50,6 +58,16 @@ mod tests {
     #[test]
     fn what_unpacks_to_more_than_the_limit_is_too_large() {
         assert_eq!(unpack(&gzip(&[b' '; 1001]), Some("gzip"), 1000), Err(Problem::too_large(1000)));
+    }
+
+    #[test]
+    fn a_frame_that_claims_a_huge_window_is_refused() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("memory");
+        encoder.window_log(WINDOW_LOG + 1).expect("a window");
+        encoder.write_all(b"some events").expect("memory");
+        // Flushed before its end, so that the frame does not know how small it is.
+        encoder.flush().expect("memory");
+        assert_eq!(unpack(&encoder.finish().expect("memory"), Some("zstd"), 1000), Err(broken()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
-use crate::app::{App, Source, State};
+use crate::app::{App, Handed, Source, State};
 use crate::source::Lease;
 
 /// State that the callbacks share with the consuming task.
@@ -58,6 +58,11 @@ impl Context {
         self.app.committed().borrow().get(&(Arc::clone(self.status.name()), partition)).copied()
     }
 
+    /// A batch is on its way to the engine.
+    pub(super) fn handed(&self, partition: i32, batch: Handed) {
+        self.status.handed(partition, batch, self.stored(partition), self.app.now());
+    }
+
     /// Offsets of our partitions that the store has moved past since they were last committed to the group.
     pub(super) fn to_commit(&self) -> BTreeMap<i32, i64> {
         let mut moved = BTreeMap::new();
@@ -90,6 +95,7 @@ impl Context {
         for element in list.elements_for_topic(&self.topic) {
             if let Some(partition) = partitions.remove(&element.partition()) {
                 partition.lease.revoke();
+                self.status.lost(element.partition());
             }
         }
     }
@@ -135,14 +141,14 @@ impl ClientContext for Context {
                 let partition = topic.partitions.get(number)?;
                 // Negative until the first fetch has been answered.
                 let end = (partition.hi_offset >= 0).then_some(partition.hi_offset)?;
-                let at = self.stored(*number).unwrap_or(partition.lo_offset.max(0));
-                Some((end - at).max(0))
+                let (stored, low) = (self.stored(*number), partition.lo_offset.max(0));
+                self.status.holds(*number, low..end, stored, self.app.now());
+                Some((end - stored.unwrap_or(low)).max(0))
             })
             .sum();
         if let Some(lag) = lag.filter(|_| !numbers.is_empty()) {
             self.status.lag(lag);
             self.status.catching_up(false);
-            self.app.telemetry().lag(self.status.name(), lag);
         }
         if statistics.brokers.values().any(|broker| broker.state == "UP") && !numbers.is_empty() {
             self.status.set(State::Running);
