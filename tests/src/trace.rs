@@ -77,17 +77,6 @@ impl Action {
         Ok(text(&self.event, "time")?.parse()?)
     }
 
-    /// The same, and its credential issued, so much later.
-    pub fn later(&self, by: jiff::SignedDuration) -> Result<Self> {
-        let mut event = self.event.clone();
-        for pointer in ["/time", "/credential/issued_at"] {
-            let Some(value) = event.pointer_mut(pointer) else { continue };
-            let time: jiff::Timestamp = value.as_str().context("a time that is no text")?.parse()?;
-            *value = time.checked_add(by)?.to_string().into();
-        }
-        Ok(Self { line: event.to_string(), event, ..self.clone() })
-    }
-
     fn seconds(&self) -> Result<i64> {
         // `2026-03-02T00:16:24.304Z`: all of them are of one month.
         let time = self.event["time"].as_str().context("an event without time")?;

@@ -2,6 +2,8 @@
 
 #[path = "stories/architecture.rs"]
 mod architecture;
+#[path = "stories/backlog.rs"]
+mod backlog;
 #[path = "stories/console.rs"]
 mod console;
 #[path = "stories/crash.rs"]
@@ -10,6 +12,8 @@ mod crash;
 mod dead_endpoint;
 #[path = "stories/demo.rs"]
 mod demo;
+#[path = "stories/flow.rs"]
+mod flow;
 #[path = "stories/harness.rs"]
 mod harness;
 #[path = "stories/kafka.rs"]
