@@ -10,7 +10,7 @@ use std::time::Duration;
 use models::event::{MAX_EVENT_BYTES, Timestamp};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -39,7 +39,10 @@ pub async fn run(config: KafkaSource, mut sink: Sink) {
     let context = Context::new(&config.topic, sink.app().clone(), status.clone());
     let consumer = match subscribe(&config, context) {
         Ok(consumer) => consumer,
-        Err(error) => return status.failed(format!("the consumer cannot be built: {error}; check source.kafka")),
+        Err(error) => {
+            let reason = refusal(&error);
+            return status.failed(format!("the consumer cannot be built: {reason}; check source.kafka"));
+        }
     };
     let mut sent = BTreeMap::new();
     consume(&consumer, &config, &mut sink, &mut sent).await;
@@ -64,6 +67,15 @@ pub fn client(config: &KafkaSource) -> ClientConfig {
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest");
     client
+}
+
+/// Why no client can be built, without the value of the property that is to blame: in one whose name is misspelt stands,
+/// as likely as not, a password.
+pub fn refusal(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, description, property, _) => format!("`{property}`: {description}"),
+        other => other.to_string(),
+    }
 }
 
 fn subscribe(config: &KafkaSource, context: Context) -> KafkaResult<StreamConsumer<Context>> {

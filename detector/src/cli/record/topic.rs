@@ -45,7 +45,9 @@ pub(super) fn record(config: &Config, topic: &str, range: Range, lines: &mut Lin
     let source = config.source.kafka.iter().find(|source| source.topic == topic);
     let source = source.with_context(|| format!("`{topic}` is no topic of the configuration"))?;
     // A consumer without a subscription joins no group, and moves nobody's offsets.
-    let consumer: BaseConsumer = kafka::client(source).create().context("the consumer cannot be built")?;
+    let consumer: BaseConsumer = kafka::client(source)
+        .create()
+        .map_err(|error| anyhow::anyhow!("the consumer cannot be built: {}", kafka::refusal(&error)))?;
     let mut open = wanted(&consumer, source, range)?;
     let name = kafka::name(source);
     assign(&consumer, topic, &open)?;

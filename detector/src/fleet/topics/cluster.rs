@@ -29,7 +29,7 @@ const EVENTS: usize = 32;
 pub enum TopicsError {
     /// librdkafka refuses a property.
     #[error("the client cannot be built: {0}; check the properties of source.kafka")]
-    Client(KafkaError),
+    Client(String),
     /// No broker answered in time.
     #[error("no broker at `{brokers}` answered within {} s: {reason}; check brokers and security settings of source.kafka", ANSWER.as_secs())]
     Unreachable {
@@ -118,9 +118,10 @@ impl Cluster {
     /// # Errors
     /// When librdkafka refuses a property.
     pub fn of(source: &KafkaSource) -> Result<Self, TopicsError> {
+        let refused = |error: KafkaError| TopicsError::Client(kafka::refusal(&error));
         let client = kafka::client(source);
-        let consumer = client.create_with_context(Heard::default()).map_err(TopicsError::Client)?;
-        let admin = client.create().map_err(TopicsError::Client)?;
+        let consumer = client.create_with_context(Heard::default()).map_err(refused)?;
+        let admin = client.create().map_err(refused)?;
         Ok(Self { consumer, admin, brokers: source.brokers.clone() })
     }
 

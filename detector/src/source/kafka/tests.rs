@@ -203,3 +203,14 @@ async fn cloud_events_are_read_in_both_modes() {
     let raw: serde_json::Value = serde_json::from_str(&rows[0].raw).expect("structured");
     assert_eq!((&raw["subject"], &raw["data"]["tool"]), (&"bot".into(), &7.into()));
 }
+
+#[test]
+fn a_misspelt_property_is_named_without_the_password_in_it() {
+    let text = "[[source.kafka]]\nbrokers = 'b:1'\nproperties = { 'sasl.pasword' = 'hunter2' }\n";
+    let config = Config::parse(text).expect("valid as far as we know");
+    let built: KafkaResult<StreamConsumer> = client(&config.source.kafka[0]).create();
+    let error = built.err().expect("no such property");
+    assert!(error.to_string().contains("hunter2"), "the library itself would tell");
+    let told = refusal(&error);
+    assert!(told.contains("sasl.pasword") && !told.contains("hunter2"), "{told}");
+}
