@@ -8,6 +8,7 @@ mod record;
 mod rejection;
 mod spiffe;
 mod time;
+mod unknown;
 
 use std::fmt;
 

@@ -581,6 +581,38 @@ proptest! {
         prop_assert_eq!(decoded, Decoded { event, unknown_fields: 0 });
     }
 
+    // Unknown fields are those that `serde_ignored` finds, and everything else is read or refused alike.
+    #[test]
+    fn unknown_fields_are_counted_like_the_reference(json in any_json(), field in any_field(), note in any_json()) {
+        let mut event = full();
+        event["credential"]["note"] = note.clone();
+        event["note"] = note;
+        event[field] = json;
+        let text = event.to_string();
+        let mut unknown = 0;
+        let mut deserializer = serde_json::Deserializer::from_str(&text);
+        let reference = serde_ignored::deserialize::<_, _, EventRecord<'_>>(&mut deserializer, |_| unknown += 1);
+        match (record::parse(text.as_bytes()), reference) {
+            (Ok(read), Ok(reference)) => prop_assert_eq!(read, (reference, unknown)),
+            (Err(rejection), Err(error)) => {
+                prop_assert_eq!(rejection.code == RejectionCode::WrongType, error.is_data());
+            }
+            (read, reference) => prop_assert!(false, "{read:?} {reference:?}"),
+        }
+    }
+
+    // However a time is written, it is the same or wrong alike: UTC as `Z`, which is read by ourselves, or as an offset.
+    #[test]
+    fn times_in_utc_are_read_like_all_others(
+        (year, month, day) in (1670_u32..2270, 0_u32..14, 0_u32..33),
+        (hour, minute, second) in (0_u32..26, 0_u32..62, 0_u32..62),
+        fraction in "(\\.[0-9]{0,11})?",
+    ) {
+        let text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}");
+        let read = |zone: &str| format!("{text}{zone}").parse::<Timestamp>().ok();
+        prop_assert_eq!(read("Z"), read("+00:00"), "{}", text);
+    }
+
     // Bytes of any kind end as an event or with a named reason.
     #[test]
     fn arbitrary_bytes_never_panic(raw in prop::collection::vec(any::<u8>(), 0..300)) {

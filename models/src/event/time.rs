@@ -74,6 +74,9 @@ impl FromStr for Timestamp {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(nanos) = plain(text.as_bytes()) {
+            return Ok(Self(nanos));
+        }
         // jiff also accepts RFC 9557 suffixes such as `[UTC]`; RFC 3339 has none.
         let parsed = match text.parse::<jiff::Timestamp>() {
             Ok(parsed) if !text.ends_with(']') => parsed,
@@ -83,6 +86,43 @@ impl FromStr for Timestamp {
             .map(Timestamp)
             .map_err(|_| TimeError::OutOfRange(text.chars().take(64).collect()))
     }
+}
+
+/// The time of `2026-05-04T10:00:00Z`, with or without a fraction: how nearly every event writes it, read ten times as fast.
+/// `None` for anything else, right or wrong.
+fn plain(text: &[u8]) -> Option<i64> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, rest @ .., b'Z'] = text
+    else {
+        return None;
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let two = |tens: &u8, ones: &u8| Some(10 * digit(tens)? + digit(ones)?);
+    let (year, month, day) = (100 * two(y0, y1)? + two(y2, y3)?, two(m0, m1)?, two(d0, d1)?);
+    let (hour, minute, second) = (two(h0, h1)?, two(i0, i1)?, two(s0, s1)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days_of_month = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1678..=2261).contains(&year) || !(1..=days_of_month).contains(&day) || hour > 23 || minute > 59 || second > 59
+    {
+        return None;
+    }
+    let nanos = match rest {
+        [] => 0,
+        [b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
+            let mut padded = fraction.iter().map(digit).chain(std::iter::repeat_n(Some(0), 9 - fraction.len()));
+            padded.try_fold(0, |nanos, digit| Some(10 * nanos + digit?))?
+        }
+        _ => return None,
+    };
+    // Days since the epoch in the proleptic Gregorian calendar, by years that begin in March (Hinnant, 2013).
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
+    Some((days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000_000 + nanos)
 }
 
 impl fmt::Display for Timestamp {
