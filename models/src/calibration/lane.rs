@@ -1,5 +1,12 @@
 //! The lanes in which evidence is gathered, and how much each may claim.
 
+use std::sync::LazyLock;
+
+/// Logarithms of the shares below, taken once: more than twenty an event otherwise.
+static LN_SHARES: LazyLock<[f64; Lane::COUNT]> = LazyLock::new(|| Lane::ALL.map(|lane| lane.share().ln()));
+static LN_EVENT_SHARES: LazyLock<[Option<f64>; Lane::COUNT]> =
+    LazyLock::new(|| Lane::ALL.map(|lane| lane.event_share().map(f64::ln)));
+
 /// An accumulator of evidence within a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(usize)]
@@ -52,10 +59,20 @@ impl Lane {
         Lane::Fused,
     ];
 
-    /// `ln` of the lane's share of a session's error level; shares sum to 1 (`model-notes`, section 7.5). The strangest event
-    /// has the most: in recorded hijacks one or two calls do the harm, and what accumulates over the others hides them.
+    /// `ln` of the lane's share of a session's error level.
     pub(crate) fn ln_share(self) -> f64 {
-        let share: f64 = match self {
+        LN_SHARES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// `ln` of the lane's share of a single event's error level. `None`: the joint lane speaks for it.
+    pub(crate) fn ln_event_share(self) -> Option<f64> {
+        LN_EVENT_SHARES.get(self as usize).copied().flatten()
+    }
+
+    /// The lane's share of a session's error level; shares sum to 1 (`model-notes`, section 7.5). The strangest event
+    /// has the most: in recorded hijacks one or two calls do the harm, and what accumulates over the others hides them.
+    fn share(self) -> f64 {
+        match self {
             Lane::Peak => 0.60,
             Lane::Joint => 0.08,
             Lane::Volume | Lane::Level | Lane::Context => 0.05,
@@ -63,13 +80,12 @@ impl Lane {
             Lane::Rate | Lane::Kin | Lane::Scope | Lane::Flow => 0.02,
             Lane::Tool => 0.01,
             Lane::Chain | Lane::Mean | Lane::Delegation | Lane::Schedule => 0.005,
-        };
-        share.ln()
+        }
     }
 
-    /// `ln` of the lane's share of a single event's error level; shares sum to 1. `None`: the joint lane speaks for it.
-    pub(crate) fn ln_event_share(self) -> Option<f64> {
-        let share: f64 = match self {
+    /// The lane's share of a single event's error level; shares sum to 1.
+    fn event_share(self) -> Option<f64> {
+        let share = match self {
             Lane::Joint => 0.84,
             Lane::Context => 0.05,
             Lane::Flow => 0.03,
@@ -77,7 +93,7 @@ impl Lane {
             Lane::Volume | Lane::Schedule => 0.01,
             _ => return None,
         };
-        Some(share.ln())
+        Some(share)
     }
 
     /// Whether its events multiply. What is said once a session, or again only when it changes, counts by its strongest.

@@ -189,22 +189,22 @@ impl Handling<'_> {
     /// The live session of the event; started if need be.
     fn session(&mut self, event: &Event, time: Timestamp) -> usize {
         let state = &mut *self.state;
-        let unnamed = self.world.fingerprinter.of(Kind::Session, &[]);
-        let named = event.session.as_deref().map(|s| self.world.fingerprinter.of(Kind::Session, &[s]));
-        let key = session_key(state.fingerprint, named.unwrap_or(unnamed));
-        if let Some(at) = state.live.iter().position(|s| s.key == key) {
+        let named = self.world.fingerprinter.of(Kind::Session, event.session.as_deref().as_slice());
+        let key = session_key(state.fingerprint, named);
+        // Most often it is the newest.
+        if let Some(at) = state.live.iter().rposition(|s| s.key == key) {
             return at;
         }
         if state.live.len() >= LIVE_SESSIONS {
             let oldest = state.live.iter().enumerate().min_by_key(|(i, s)| (s.last, *i)).map_or(0, |(i, _)| i);
             let session = state.live.remove(oldest);
-            self.complete(session);
+            self.complete(*session);
         }
         let name = event.session.clone().unwrap_or_else(|| format!("@{time}").into());
         if self.state.live.capacity() == 0 {
             self.state.live.reserve_exact(1);
         }
-        self.state.live.push(Session::new(key, name, time));
+        self.state.live.push(Box::new(Session::new(key, name, time)));
         self.state.live.len() - 1
     }
 

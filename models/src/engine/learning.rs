@@ -32,7 +32,7 @@ impl Handling<'_> {
     pub(super) fn cut_long(&mut self, at: usize) {
         let Some(session) = self.state.live.get_mut(at) else { return };
         if session.block >= BLOCK_EVENTS {
-            let done = session.clone();
+            let done = Session::clone(session);
             session.next_block();
             self.complete(done);
         } else if session.lesson_len() >= LESSON_EVENTS && !session.alarmed && f64::from(session.evidence) < WAIT_NATS {
@@ -48,7 +48,7 @@ impl Handling<'_> {
         let mut changed = false;
         while let Some(at) = self.state.live.iter().position(|s| s.last < before) {
             let session = self.state.live.remove(at);
-            self.complete(session);
+            self.complete(*session);
             changed = true;
         }
         changed |= self.close_quiet_episode(now, out);
@@ -59,7 +59,7 @@ impl Handling<'_> {
         let sessions = std::mem::take(&mut self.state.live);
         let changed = !sessions.is_empty();
         for session in sessions {
-            self.complete(session);
+            self.complete(*session);
         }
         changed | self.close_episode(Timestamp::MAX, out)
     }
@@ -106,8 +106,11 @@ impl Handling<'_> {
             self.teach(&lesson);
             return;
         }
-        let case =
-            Case { lesson: lesson.kept(), standing: standing.filter(|_| session.alarmed), strange: session.strange() };
+        let case = Case {
+            lesson: lesson.kept(),
+            standing: standing.filter(|_| session.alarmed).map(Box::new),
+            strange: session.strange(),
+        };
         if let Some(alert) = alert.as_ref().filter(|_| attack) {
             self.keep_attack(alert, case);
             return;

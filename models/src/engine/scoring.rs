@@ -28,14 +28,21 @@ pub(super) struct Scores {
     pub minute: [f64; 2],
     /// Whether the call changes something and did not fail.
     pub side_effect: bool,
+    /// `-ln p` of the event as a whole.
+    score: f64,
 }
 
 impl Scores {
-    /// `-ln p` of the event as a whole: its strongest lane at its share of the error level, so that the p-value holds
-    /// whatever hangs together (weighted Bonferroni; Genovese, Roeder, Wasserman, Biometrika 93, 2006, section 2).
+    /// `-ln p` of the event as a whole.
+    pub(super) fn score(&self) -> f64 {
+        self.score
+    }
+
+    /// The strongest lane at its share of the error level, so that the p-value holds whatever hangs together (weighted
+    /// Bonferroni; Genovese, Roeder, Wasserman, Biometrika 93, 2006, section 2).
     ///
     /// The volume of a single read does not count here: that much was read is judged over the session.
-    pub(super) fn score(&self) -> f64 {
+    fn strongest(&self) -> f64 {
         let counted =
             Lane::ALL.into_iter().zip(self.nats).filter(|(lane, _)| self.side_effect || *lane != Lane::Volume);
         counted.filter_map(|(lane, nats)| Some(nats? + lane.ln_event_share()?)).fold(0.0, f64::max)
@@ -48,6 +55,7 @@ impl Scores {
                 *nats = None;
             }
         }
+        self.score = self.strongest();
     }
 
     /// `-ln p` by dimension.
@@ -102,6 +110,7 @@ pub(super) fn score(scene: &Scene<'_>) -> Scores {
         kin_nats,
         minute: scene.minute,
         side_effect: step.side_effect,
+        score: 0.0,
     };
     let raw = Dimension::ALL.map(|d| if scene.config.judges(d) { dimension(scene, &scores, d) } else { None });
     let joint = joint(scene, &scores, &raw);
@@ -111,6 +120,7 @@ pub(super) fn score(scene: &Scene<'_>) -> Scores {
         *slot = raw;
         *nats = raw.map(|raw| scene.tenant.event_surprise(lane, step.side_effect, scene.sessions, raw).min(MAX_NATS));
     }
+    scores.score = scores.strongest();
     scores
 }
 

@@ -217,7 +217,11 @@ impl Session {
         self.targets.extend_from_slice(targets);
         self.steps.push(step);
         // A session that changes its source with every call teaches the first few of them.
-        self.settings.extend(setting.filter(|_| self.settings.len() < SETTINGS));
+        if let Some(setting) = setting.filter(|_| self.settings.len() < SETTINGS) {
+            // Most sessions have one.
+            self.settings.reserve_exact(usize::from(self.settings.is_empty()));
+            self.settings.push(setting);
+        }
         self.events += 1;
         self.block += 1;
     }

@@ -135,7 +135,11 @@ pub(super) struct IdentityState {
     pub granted: Vec<u32>,
     /// What has been said once: notices to people, and oddities to the group.
     pub notices: RecentSet,
-    pub live: Vec<Session>,
+    #[expect(
+        clippy::vec_box,
+        reason = "sessions come and go and are searched by their keys: a pointer moves, not half a kilobyte"
+    )]
+    pub live: Vec<Box<Session>>,
     pub waiting: Vec<Waiting>,
     pub verdicts: Verdicts,
     pub episode: Option<Box<Episode>>,
@@ -152,8 +156,9 @@ impl IdentityState {
             + self.exemplars.bytes()
             + self.notices.bytes()
             + self.granted.capacity() * size_of::<u32>()
-            + self.live.iter().map(Session::bytes).sum::<usize>()
-            + self.waiting.iter().map(|w| size_of::<Waiting>() + w.case.lesson.bytes()).sum::<usize>()
+            + self.live.capacity() * size_of::<Box<Session>>()
+            + self.live.iter().map(|session| session.bytes()).sum::<usize>()
+            + self.waiting.iter().map(|w| size_of::<Waiting>() + w.case.bytes()).sum::<usize>()
             + self.verdicts.bytes()
             + self.episode.as_ref().map_or(0, |_| size_of::<Episode>())
     }

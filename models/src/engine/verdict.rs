@@ -64,7 +64,7 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Case {
     pub lesson: Lesson,
-    pub standing: Option<Standing>,
+    pub standing: Option<Box<Standing>>,
     /// Its strange calls.
     pub strange: Vec<Doing>,
 }
@@ -103,6 +103,15 @@ pub(super) struct Verdicts {
     /// Day (since the epoch) on which it last made its tenant more cautious.
     warned_on: Option<i64>,
     expected: Vec<Doing>,
+}
+
+impl Case {
+    /// Heap memory in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.lesson.bytes()
+            + self.standing.as_ref().map_or(0, |_| size_of::<Standing>())
+            + self.strange.capacity() * size_of::<Doing>()
+    }
 }
 
 impl Learned {
@@ -195,7 +204,7 @@ impl Verdicts {
         };
         self.settled.capacity() * size_of::<Settled>()
             + self.expected.capacity() * size_of::<Doing>()
-            + cases.map(|case| size_of::<Case>() + case.lesson.bytes()).sum::<usize>()
+            + cases.map(|case| size_of::<Case>() + case.bytes()).sum::<usize>()
             + self.journal.as_deref().map_or(0, entries)
     }
 }

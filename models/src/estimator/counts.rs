@@ -48,8 +48,8 @@ impl Count for Small {
 #[serde(bound(deserialize = "C: Deserialize<'de>"))]
 pub struct BoundedCounts<C: Count = f32> {
     // Two arrays: side by side, four and two bytes would be padded to eight.
-    fingerprints: Vec<u32>,
-    counts: Vec<C>,
+    fingerprints: Box<[u32]>,
+    counts: Box<[C]>,
     held: u32,
 }
 
@@ -76,7 +76,7 @@ impl<C: Count> BoundedCounts<C> {
 
     /// Heap memory in bytes.
     pub fn bytes(&self) -> usize {
-        self.fingerprints.capacity() * size_of::<u32>() + self.counts.capacity() * size_of::<C>()
+        size_of_val(&*self.fingerprints) + size_of_val(&*self.counts)
     }
 
     fn bucket(&self, stored: u32) -> std::ops::Range<usize> {
@@ -111,7 +111,7 @@ impl<C: Count> BoundedCounts<C> {
     /// Adds `weight`. Returns whether the fingerprint was new to the table. Amortised O(1).
     pub fn push(&mut self, fingerprint: u64, weight: f64, capacity: usize) -> bool {
         if self.fingerprints.is_empty() {
-            (self.fingerprints, self.counts) = (vec![0; WAYS], vec![C::default(); WAYS]);
+            (self.fingerprints, self.counts) = (vec![0; WAYS].into(), vec![C::default(); WAYS].into());
         }
         let stored = stored(fingerprint);
         loop {
@@ -140,8 +140,8 @@ impl<C: Count> BoundedCounts<C> {
 
     fn grow(&mut self) {
         let doubled = self.fingerprints.len() * 2;
-        let fingerprints = std::mem::replace(&mut self.fingerprints, vec![0; doubled]);
-        let counts = std::mem::replace(&mut self.counts, vec![C::default(); doubled]);
+        let fingerprints = std::mem::replace(&mut self.fingerprints, vec![0; doubled].into());
+        let counts = std::mem::replace(&mut self.counts, vec![C::default(); doubled].into());
         for (fingerprint, count) in fingerprints.into_iter().zip(counts).filter(|(f, _)| *f != 0) {
             // A bucket splits in two, so each half has room for all of it.
             if let Some(free) = self.find(&self.bucket(fingerprint), 0) {

@@ -183,7 +183,7 @@ impl TailTable {
     pub fn surprise(&self, bins: Bins, score: f64) -> f64 {
         let place = bins.place(score);
         let b = place as usize;
-        let part = if b >= self.smooth_from { place.fract() } else { 0.0 };
+        let part = if b >= self.smooth_from { place - b as f64 } else { 0.0 };
         let here = self.nats.get(b).copied().map_or(0.0, f64::from);
         let next = self.nats.get(b + 1).copied().map_or(here, f64::from);
         let nats = (here + (next - here) * part).max(0.0);

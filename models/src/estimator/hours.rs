@@ -81,10 +81,13 @@ impl HourProfile {
         let n = self.n();
         let mut hours = *peers;
         for (shares, counts) in hours.0.iter_mut().zip(&self.starts) {
-            for (hour, share) in shares.iter_mut().enumerate() {
+            let [first, second, .., last_but_one, last] = counts;
+            let mut round = [0_u32; HOURS + KERNEL.len() - 1];
+            let clock = [last_but_one, last].into_iter().chain(counts).chain([first, second]);
+            round.iter_mut().zip(clock).for_each(|(units, count)| *units = u32::from(*count));
+            for (share, around) in shares.iter_mut().zip(round.windows(KERNEL.len())) {
                 // Whole units, so that equal pasts give equal shares to the last bit: ties are counted below.
-                let around = counts.iter().cycle().skip(hour + HOURS - 2);
-                let smoothed = KERNEL.iter().zip(around).map(|(k, c)| k * u32::from(*c)).sum();
+                let smoothed = KERNEL.iter().zip(around).map(|(k, c)| k * c).sum();
                 *share = (self.scale.read_sum(smoothed) / KERNEL_SUM + PEER_WEIGHT * *share) / (n + PEER_WEIGHT);
             }
         }

@@ -10,7 +10,7 @@ use super::counts::WAYS;
 /// A set of at most `capacity` fingerprints, 4 bytes each. Starts empty and doubles while it is small.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentSet {
-    slots: Vec<u32>,
+    slots: Box<[u32]>,
 }
 
 fn stored(fingerprint: u64) -> u32 {
@@ -35,7 +35,7 @@ impl RecentSet {
 
     /// Heap memory in bytes.
     pub fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<u32>()
+        size_of_val(&*self.slots)
     }
 
     fn bucket(&self, stored: u32) -> std::ops::Range<usize> {
@@ -57,7 +57,7 @@ impl RecentSet {
     /// Adds the fingerprint as the most recent of its bucket. Returns whether it was new. Amortised O(1).
     pub fn push(&mut self, fingerprint: u64, capacity: usize) -> bool {
         if self.slots.is_empty() {
-            self.slots = vec![0; WAYS];
+            self.slots = vec![0; WAYS].into();
         }
         let stored = stored(fingerprint);
         loop {
@@ -83,7 +83,7 @@ impl RecentSet {
     }
 
     fn grow(&mut self) {
-        let doubled = vec![0; self.slots.len() * 2];
+        let doubled = vec![0; self.slots.len() * 2].into();
         let old = std::mem::replace(&mut self.slots, doubled);
         for stored in old.into_iter().filter(|s| *s != 0) {
             let range = self.bucket(stored);
