@@ -55,7 +55,7 @@ pub use tool::{TargetForm, Tool};
 pub(crate) use dice::{mix, mixed_unit};
 pub(crate) use rhythm::{NANOS_PER_DAY, weekday};
 pub(crate) use role::ROLLED_OUT;
-pub(crate) use session::{Draft, Step, pause};
+pub(crate) use session::{Draft, Step, call, pause};
 
 use crate::scenario::{self, Scenario};
 

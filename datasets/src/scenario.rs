@@ -9,11 +9,12 @@ mod benign;
 mod breach;
 mod campaign;
 mod misuse;
+mod parts;
 mod share;
 
 use std::str::FromStr;
 
-pub use campaign::grow;
+pub use parts::{LEAK_DAYS, buyer, credential_export, elevation, elsewhere, grow, share_account, upload};
 pub use share::Share;
 
 pub(crate) use share::Fate;

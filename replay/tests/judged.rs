@@ -1,12 +1,13 @@
 //! Judged replays, verdicts, comparisons and gates, on a small generated population with attacks.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use datasets::generator::{Plan, Population, PopulationConfig};
-use datasets::scenario::Share;
+use datasets::scenario::{Scenario, Share};
 use datasets::writer::LineWriter;
 use models::event::Timestamp;
 use serde_json::Value;
@@ -214,4 +215,92 @@ fn an_attack_put_into_recorded_traffic_is_measured_like_labelled_data_and_change
     assert_eq!(before(&plain), before(&attacked));
     let injected = lines(&attacked.join("scores.ndjson")).len() - lines(&plain.join("scores.ndjson")).len();
     assert_eq!(injected, 60);
+}
+
+#[test]
+fn every_attack_there_is_can_be_put_into_recorded_traffic_and_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    // What lasts comes last, so that each attack has sessions of its own.
+    let (lasting, at_once): (Vec<Scenario>, Vec<Scenario>) =
+        Scenario::ALL.into_iter().filter(|scenario| scenario.is_attack()).partition(|scenario| {
+            scenario.daily_growth().is_some() || matches!(scenario, Scenario::LeakedKeys | Scenario::SharedAccount)
+        });
+    let start: Timestamp = "2026-03-14T06:00:00Z".parse().unwrap();
+    let attacks: Vec<Scenario> = at_once.into_iter().chain(lasting).collect();
+    let times = (0..).map(|n| start.saturating_add(std::time::Duration::from_mins(90) * n));
+    let wishes: Vec<String> =
+        attacks.iter().zip(times).map(|(scenario, at)| format!("--inject={}@{at}", scenario.name())).collect();
+    let flags: Vec<&str> = wishes.iter().map(String::as_str).collect();
+    let summary = replay(&out, "wide.toml", &flags);
+    assert_eq!(summary["what_if"].as_array().unwrap().len(), attacks.len());
+    let labels = lines(&out.join("labels.ndjson"));
+    let put_in = |scenario: &Scenario| labels.iter().any(|label| label["attack"] == scenario.name());
+    let missing: Vec<&str> = attacks.iter().filter(|scenario| !put_in(scenario)).map(|s| s.name()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let episodes = summary["judgement"]["episodes"].as_u64().unwrap();
+    assert!(episodes >= attacks.len() as u64, "{episodes} episodes of {} attacks", attacks.len());
+}
+
+/// The quoted words of Python code that name something which is there, not something that the code makes.
+fn names(code: &str) -> Vec<&str> {
+    let parts: Vec<&str> = code.split('"').collect();
+    let quoted =
+        (1..parts.len().saturating_sub(1)).step_by(2).map(|place| (parts[place - 1], parts[place], parts[place + 1]));
+    let makes = |before: &str, after: &str| {
+        before.ends_with("alias(") || before.ends_with("_name=") || before.ends_with("print(") || after.starts_with(':')
+    };
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c))
+    };
+    quoted.filter(|(before, name, after)| is_name(name) && !makes(before, after)).map(|(_, name, _)| name).collect()
+}
+
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.insert(name.clone());
+            keys(value, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_notebook_finds_every_file_and_column_that_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (set, out) = (Set::get(), folder.path().join("out"));
+    let [learn, test, config] = ["learn.ndjson", "test.ndjson", "wide.toml"].map(|name| set.path(name));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_driftwatch-replay"));
+    command.arg("run").arg("--learn").arg(learn).arg("--events").arg(test).arg("--config").arg(config);
+    let output = command.arg("--labels").arg(labels()).arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let notebook = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/replay.ipynb");
+    let notebook: Value = serde_json::from_slice(&std::fs::read(notebook).unwrap()).unwrap();
+    let cells = notebook["cells"].as_array().unwrap().iter().filter(|cell| cell["cell_type"] == "code");
+    let code: String = cells
+        .map(|cell| cell["source"].as_array().unwrap().iter().filter_map(Value::as_str).collect::<String>() + "\n")
+        .collect();
+
+    let mut known: BTreeSet<String> = replay::table::COLUMNS.map(str::to_owned).into();
+    keys(&serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap(), &mut known);
+    for alert in lines(&out.join("alerts.ndjson")) {
+        keys(&alert, &mut known);
+    }
+    // The folder if none is named, and the decision on most events.
+    known.extend(["result", "none"].map(str::to_owned));
+    let read = names(&code);
+    assert!(read.len() > 40, "{read:?}");
+    for name in read {
+        assert!(known.contains(name) || out.join(name).is_file(), "`{name}` is nowhere in the result");
+    }
+
+    // Where polars for Python is installed, the cells are run as they are.
+    let python = |code: &str| Command::new("python3").args(["-c", code]).env("DRIFTWATCH_RESULT", &out).output();
+    if python("import polars").is_ok_and(|output| output.status.success()) {
+        let output = python(&code).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

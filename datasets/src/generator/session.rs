@@ -156,37 +156,7 @@ impl Draft {
         time: Timestamp,
         dice: &mut Dice,
     ) -> Event {
-        // Sizes of one call hang together, so they share one part of their chance.
-        let mut common = dice.log_normal(volume, tool.spread * 0.8);
-        if dice.chance(FAR_TAIL) {
-            common *= dice.pareto(2.0, 1.3);
-        }
-        let mut size = |median: f64| dice.log_normal(median * common, tool.spread * 0.6).round() as u64;
-        let (bytes_in, bytes_out, records) = (size(tool.bytes_in), size(tool.bytes_out), size(tool.records));
-        let approved = tool.sensitivity == Sensitivity::Restricted && tool.action.is_side_effect() && dice.chance(0.6);
-        let person = dice.below(40);
-        Event {
-            time,
-            tool: tool.name.into(),
-            server: Some(tool.server.into()),
-            action: Some(tool.action),
-            targets: target.into_iter().map(Into::into).collect(),
-            sensitivity: Some(tool.sensitivity),
-            external: Some(tool.external),
-            bytes_in: Some(bytes_in),
-            bytes_out: Some(bytes_out),
-            records: (tool.records > 0.0).then_some(records.max(1)),
-            approval: approved
-                .then(|| Approval { id: format!("apr-{time:?}").into(), by: Some(format!("user:{person}").into()) }),
-            target_origin: Some(match dice.unit() {
-                u if u < 0.5 => TargetOrigin::User,
-                u if u < 0.8 => TargetOrigin::Config,
-                // An ordinary agent, too, now and then acts on what it has just read: it answers the sender.
-                u if u < 0.96 && tool.action.is_side_effect() => TargetOrigin::Memory,
-                _ => TargetOrigin::ToolResult,
-            }),
-            ..self.frame.clone()
-        }
+        call(&self.frame, tool, target, volume, time, dice)
     }
 
     /// Marks steps as malicious and puts them after step `after`; what follows is put off until they are done.
@@ -246,6 +216,48 @@ impl Draft {
             events: Some(events.len() as u64),
         };
         Session { label, events }
+    }
+}
+
+/// A call with the tool's usual volumes times `volume`, by whom and in the session that `frame` says.
+pub(crate) fn call(
+    frame: &Event,
+    tool: &Tool,
+    target: Option<String>,
+    volume: f64,
+    time: Timestamp,
+    dice: &mut Dice,
+) -> Event {
+    // Sizes of one call hang together, so they share one part of their chance.
+    let mut common = dice.log_normal(volume, tool.spread * 0.8);
+    if dice.chance(FAR_TAIL) {
+        common *= dice.pareto(2.0, 1.3);
+    }
+    let mut size = |median: f64| dice.log_normal(median * common, tool.spread * 0.6).round() as u64;
+    let (bytes_in, bytes_out, records) = (size(tool.bytes_in), size(tool.bytes_out), size(tool.records));
+    let approved = tool.sensitivity == Sensitivity::Restricted && tool.action.is_side_effect() && dice.chance(0.6);
+    let person = dice.below(40);
+    Event {
+        time,
+        tool: tool.name.into(),
+        server: Some(tool.server.into()),
+        action: Some(tool.action),
+        targets: target.into_iter().map(Into::into).collect(),
+        sensitivity: Some(tool.sensitivity),
+        external: Some(tool.external),
+        bytes_in: Some(bytes_in),
+        bytes_out: Some(bytes_out),
+        records: (tool.records > 0.0).then_some(records.max(1)),
+        approval: approved
+            .then(|| Approval { id: format!("apr-{time:?}").into(), by: Some(format!("user:{person}").into()) }),
+        target_origin: Some(match dice.unit() {
+            u if u < 0.5 => TargetOrigin::User,
+            u if u < 0.8 => TargetOrigin::Config,
+            // An ordinary agent, too, now and then acts on what it has just read: it answers the sender.
+            u if u < 0.96 && tool.action.is_side_effect() => TargetOrigin::Memory,
+            _ => TargetOrigin::ToolResult,
+        }),
+        ..frame.clone()
     }
 }
 

@@ -2,27 +2,10 @@
 
 use std::time::Duration;
 
-use models::event::{Action, ActionOutcome, Event, Origin, Sensitivity, TargetOrigin, Timestamp};
+use models::event::{Action, ActionOutcome, Event, Sensitivity, TargetOrigin, Timestamp};
 
-use crate::generator::{Agent, Dice, Draft, ROLES, TargetForm, Tool, mix, pause};
-
-/// What data is sent out with, if the agent has no tool of its own that reaches outside.
-pub(super) static UPLOAD: Tool = Tool {
-    name: "http.post",
-    server: "egress",
-    action: Action::Execute,
-    sensitivity: Sensitivity::Internal,
-    external: true,
-    target: TargetForm::Words("https://", ""),
-    pool: 1,
-    novelty: 1.0,
-    bytes_in: 1000.0,
-    bytes_out: 120.0,
-    records: 0.0,
-    spread: 0.3,
-    pause_s: 2.0,
-    scope: "egress.write",
-};
+use super::parts::{UPLOAD, elsewhere};
+use crate::generator::{Agent, Dice, Draft, ROLES, Tool, mix, pause};
 
 /// A step in the middle half of the session.
 pub(super) fn middle(draft: &Draft, dice: &mut Dice) -> usize {
@@ -55,16 +38,6 @@ fn unknown_target(tool: &Tool, dice: &mut Dice) -> Option<String> {
 pub(super) fn later(clock: &mut Timestamp, low_ms: u64, high_ms: u64, dice: &mut Dice) -> Timestamp {
     *clock = clock.saturating_add(Duration::from_millis(dice.between(low_ms, high_ms)));
     *clock
-}
-
-/// A source that no agent has.
-pub(super) fn elsewhere(dice: &mut Dice) -> Origin {
-    Origin {
-        ip: Some(format!("203.0.113.{}", dice.between(1, 254)).into()),
-        workload: None,
-        region: Some("ap-southeast-1".into()),
-        user_agent: Some("python-requests/2.32".into()),
-    }
 }
 
 /// Tools of other roles that reach what is confidential, none of which the agent's role has.

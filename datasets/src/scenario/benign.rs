@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use models::event::{Action, Event};
 
-use super::campaign::grow;
+use super::parts::grow;
 use crate::generator::{Agent, Dice, Draft, NANOS_PER_DAY, ROLLED_OUT, Step, TargetForm, pause, weekday};
 
 /// The tenant that was not there before.

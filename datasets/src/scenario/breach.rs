@@ -1,37 +1,10 @@
 //! Attacks of several stages or on several agents at once.
 
-use std::time::Duration;
+use models::event::{ActionOutcome, Event, TargetOrigin, Timestamp};
 
-use models::event::{Action, ActionOutcome, BreakGlass, Event, Origin, Sensitivity, TargetOrigin, Timestamp};
-
-use super::attack::{UPLOAD, foreign_tools, known_reads, later, middle};
-use crate::generator::{Agent, Dice, Draft, TargetForm, Tool, pause};
-
-/// Days within which keys that leaked together are all tried.
-pub(super) const LEAK_DAYS: f64 = 1.0;
-
-/// Where credentials lie. No role has it among its tools.
-static SECRETS: Tool = Tool {
-    name: "credential.export",
-    server: "iam",
-    action: Action::Read,
-    sensitivity: Sensitivity::Restricted,
-    external: false,
-    target: TargetForm::Words("iam://credentials/", ""),
-    pool: 1,
-    novelty: 1.0,
-    bytes_in: 70.0,
-    bytes_out: 420.0,
-    records: 1.0,
-    spread: 0.3,
-    pause_s: 1.0,
-    scope: "iam.read",
-};
-
-/// A target that the agent never used, where the tool has room for one.
-fn unseen(tool: &Tool, dice: &mut Dice) -> Option<String> {
-    tool.target.unseen(dice.bits()).or_else(|| tool.target.render(dice.bits()))
-}
+use super::attack::{foreign_tools, known_reads, later, middle};
+use super::parts::{SECRETS, UPLOAD, buyer, elevation, share_account, unseen};
+use crate::generator::{Agent, Dice, Draft, Tool, pause};
 
 /// Looks around, takes credentials, goes on with them elsewhere, and carries the haul out, without a pause for thought.
 pub(super) fn autonomous_campaign(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
@@ -78,12 +51,7 @@ pub(super) fn autonomous_campaign(draft: &mut Draft, agent: &Agent, dice: &mut D
 
 /// Whoever bought the keys tries them all from one place, each for a look at what it opens.
 pub(super) fn leaked_keys(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
-    let buyer = Origin {
-        ip: Some("203.0.113.77".into()),
-        workload: None,
-        region: Some("us-east-2".into()),
-        user_agent: Some("go-http-client/1.1".into()),
-    };
+    let buyer = buyer();
     let mut clock = draft.time_of(middle(draft, dice));
     let reads = known_reads(agent);
     let mut calls = Vec::new();
@@ -99,14 +67,7 @@ pub(super) fn leaked_keys(draft: &mut Draft, agent: &Agent, dice: &mut Dice) {
 
 /// From one moment on the agents act with one account between them, so that nobody can say which of them did what.
 pub(super) fn shared_account(draft: &mut Draft) {
-    draft.change(|event| {
-        if let Some(credential) = &mut event.credential {
-            credential.id = "svc-automation".into();
-            // It was issued once and does not end with a session.
-            credential.issued_at = None;
-            credential.expires_at = None;
-        }
-    });
+    draft.change(|event| event.credential.iter_mut().for_each(share_account));
     draft.mark_all();
 }
 
@@ -115,10 +76,7 @@ pub(super) fn break_glass_abuse(draft: &mut Draft, agent: &Agent, dice: &mut Dic
     let after = middle(draft, dice);
     let others = foreign_tools(agent);
     let mut clock = draft.time_of(after);
-    let elevation = BreakGlass {
-        id: format!("bg-{:08x}", dice.bits() >> 32).into(),
-        expires_at: Some(clock.saturating_add(Duration::from_hours(1))),
-    };
+    let elevation = elevation(clock, dice);
     let mut calls = Vec::new();
     for _ in 0..dice.between(8, 15) {
         let Some(&tool) = dice.pick(&others) else { return };

@@ -2,7 +2,8 @@
 
 use models::event::{Event, Origin, TargetOrigin};
 
-use super::attack::{elsewhere, foreign_tools, later, middle};
+use super::attack::{foreign_tools, later, middle};
+use super::parts::{elsewhere, grow};
 use crate::generator::{Agent, Dice, Draft, Tool, pause};
 
 /// Calls of one attack.
@@ -107,13 +108,4 @@ fn from(event: Event, source: &Origin) -> Event {
 pub(super) fn ramp(draft: &mut Draft, growth: f64, days: f64) {
     draft.change(|event| *event = grow(event.clone(), libm::pow(1.0 + growth, days)));
     draft.mark_all();
-}
-
-/// The event with its bytes and records multiplied by `factor`.
-#[must_use]
-pub fn grow(mut event: Event, factor: f64) -> Event {
-    for volume in [&mut event.bytes_in, &mut event.bytes_out, &mut event.records] {
-        *volume = volume.map(|v| (v as f64 * factor).round() as u64);
-    }
-    event
 }

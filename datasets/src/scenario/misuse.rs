@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use models::event::{Event, Parent, Sensitivity, TargetOrigin};
 
-use super::attack::{UPLOAD, foreign_tools, known_reads, later, middle, richest_read};
+use super::attack::{foreign_tools, known_reads, later, middle, richest_read};
+use super::parts::UPLOAD;
 use crate::generator::{Agent, Dice, Draft, NANOS_PER_DAY, Rhythm, pause, weekday};
 
 /// Most calls that a slow exfiltration makes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use models::event::Timestamp;
 
-use super::{RAMP_DAYS, Reach, Scenario, ScenarioError, benign, breach};
+use super::{RAMP_DAYS, Reach, Scenario, ScenarioError, benign, parts};
 use crate::generator::{Agent, NANOS_PER_DAY, Plan, Rhythm, mixed_unit, weekday};
 
 const DAY_SECONDS: f64 = 86_400.0;
@@ -113,7 +113,7 @@ impl Share {
         let lasts = match self.scenario {
             Scenario::MonthEnd => benign::MONTH_END_DAYS,
             Scenario::OnCallWeekend => 2.0,
-            Scenario::LeakedKeys => breach::LEAK_DAYS,
+            Scenario::LeakedKeys => parts::LEAK_DAYS,
             _ if self.scenario.daily_growth().is_some() => RAMP_DAYS,
             _ => f64::INFINITY,
         };
