@@ -1,5 +1,6 @@
 //! The command line.
 
+mod measure;
 mod time;
 
 use std::num::NonZeroUsize;
@@ -10,7 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use models::config::Span;
 use models::event::Timestamp;
 
+pub use measure::{PopulationArgs, QualityArgs};
+
 use crate::diff::Condition;
+use crate::drive::Window;
 use crate::inject::{self, Delay, Injection, Skew};
 use crate::run::{Pace, Progress};
 use crate::sweep::Axis;
@@ -53,6 +57,37 @@ pub enum FailOn {
     Quarantine,
 }
 
+/// Flags that say what is learned and what is scored.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// History to learn without alerting: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub learn: Vec<PathBuf>,
+    /// Events to score: files, folders or patterns.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub events: Vec<PathBuf>,
+}
+
+/// Flags that say which part of the scored files is used, and how.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WindowArgs {
+    /// Leave out events of --events before this time: RFC 3339, or a date in UTC.
+    #[arg(long, value_name = "TIME", value_parser = time::instant)]
+    pub from: Option<Timestamp>,
+    /// Leave out events of --events at or after this time.
+    #[arg(long, value_name = "TIME", value_parser = time::instant)]
+    pub to: Option<Timestamp>,
+    /// Learn the first part of --events without alerting, for example 14d, 12h or 30m.
+    #[arg(long, value_name = "SPAN", value_parser = time::span)]
+    pub warmup: Option<Duration>,
+}
+
+impl WindowArgs {
+    pub(crate) fn window(self) -> Window {
+        Window { from: self.from, until: self.to, warmup: self.warmup.unwrap_or_default() }
+    }
+}
+
 const RUN_HELP: &str = "\
 Writes summary.json, report.html, alerts.ndjson, revocations.ndjson, quarantine.ndjson and
 scores.parquet. Nothing is revoked. Files are NDJSON or CSV (plain, gzip or zstd), Parquet or Arrow
@@ -78,12 +113,9 @@ Exit status: 0 done, 1 found what --fail-on names, 2 could not run, or not to th
 #[derive(Debug, Args)]
 #[command(after_help = RUN_HELP)]
 pub struct RunArgs {
-    /// History to learn without alerting: files, folders or patterns.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub learn: Vec<PathBuf>,
-    /// Events to score: files, folders or patterns.
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
-    pub events: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub files: FileArgs,
     /// Ground truth by session, for quality figures; without a checkpoint, because they need the whole run.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub labels: Vec<PathBuf>,
@@ -95,15 +127,9 @@ pub struct RunArgs {
     /// it was opened (such as 2d).
     #[arg(long, value_name = "SPAN")]
     pub label_delay: Option<Span>,
-    /// Leave out events of --events before this time: RFC 3339, or a date in UTC.
-    #[arg(long, value_name = "TIME", value_parser = time::instant)]
-    pub from: Option<Timestamp>,
-    /// Leave out events of --events at or after this time.
-    #[arg(long, value_name = "TIME", value_parser = time::instant)]
-    pub to: Option<Timestamp>,
-    /// Learn the first part of --events without alerting, for example 14d, 12h or 30m.
-    #[arg(long, value_name = "SPAN", value_parser = time::span)]
-    pub warmup: Option<Duration>,
+    /// Which part of --events is used.
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// How fast scored events come: max, or so many times as fast as they happened, such as 1x or 60x.
     #[arg(long, value_name = "PACE", default_value = "max")]
     pub speed: Pace,
@@ -216,6 +242,7 @@ Examples:
     --set budget.false_alerts_per_1000_identity_days=1,5,20 --set mode=warn,enforce
   driftwatch-replay sweep --events may.ndjson.gz --labels labels.ndjson --set mature_sessions=10,20,40 \\
     --cost-missed 5000 --cost-false-alert 25 --out sweep
+  driftwatch-replay sweep --events year/ --from 2026-03-01 --to 2026-06-01 --warmup 30d --out spring
 
 Exit status: 0 done, 2 could not run.";
 
@@ -223,15 +250,15 @@ Exit status: 0 done, 2 could not run.";
 #[derive(Debug, Args)]
 #[command(after_help = SWEEP_HELP)]
 pub struct SweepArgs {
-    /// History to learn without alerting: files, folders or patterns.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub learn: Vec<PathBuf>,
-    /// Events to score: files, folders or patterns.
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
-    pub events: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub files: FileArgs,
     /// Ground truth by session; without it nothing can be recommended.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub labels: Vec<PathBuf>,
+    /// Which part of --events is used.
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// Score without learning.
     #[arg(long)]
     pub freeze: bool,
@@ -292,84 +319,6 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Threads that read and decode [default: one per processor].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-}
-
-const QUALITY_HELP: &str = "\
-Recorded agents (folder agent-traces): learns the baseline of each set and scores its test part against it, frozen, with
-the default settings; once as recorded, once without the field `task`, and two sets on new tasks. Public benchmarks (folder
-benchmarks): each by its own protocol. A set that is not there is reported as not measured.
-
-Examples:
-  driftwatch-replay quality --data datasets
-  driftwatch-replay quality --data datasets --sets agentdojo-steady,adfa-ld --json
-  driftwatch-replay quality --data datasets --out docs/quality.md
-
-Exit status: 0 done, 2 could not run.";
-
-/// Flags of `quality`.
-#[derive(Debug, Args)]
-#[command(after_help = QUALITY_HELP)]
-pub struct QualityArgs {
-    /// Folder that holds `agent-traces` and `benchmarks`.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
-    /// Sets to measure [default: all].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub sets: Vec<String>,
-    /// Also write the page to this file.
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Sets measured at a time [default: one per processor].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-    /// Print all figures as JSON instead of the page.
-    #[arg(long)]
-    pub json: bool,
-}
-
-const POPULATION_HELP: &str = "\
-Generates a population of honest agents with honest changes, runs it through the engine at each budget, and counts false
-alerts and revocations. Then plays attacked sessions, each against a copy of the warm engine, with two simple methods beside
-it. Attacks are measured at 20 and 200 false alarms per million events. Without --agents and --days it is small and takes
-seconds; 300 agents and 60 days take minutes.
-
-Examples:
-  driftwatch-replay population --out population.md
-  driftwatch-replay population --agents 300 --days 60 --attacked 300 --ramped 30 --out docs/population.md
-
-Exit status: 0 done, 2 could not run.";
-
-/// Flags of `population`.
-#[derive(Debug, Args)]
-#[command(after_help = POPULATION_HELP)]
-pub struct PopulationArgs {
-    /// Everything follows from it.
-    #[arg(long, default_value_t = 7)]
-    pub seed: u64,
-    /// Agents, spread over all roles.
-    #[arg(long, default_value_t = 20)]
-    pub agents: u32,
-    /// Days; the first third is learned without alerting.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=3650))]
-    pub days: u32,
-    /// Sessions of an average agent on an average day; one has about eight events.
-    #[arg(long, default_value_t = 12.0)]
-    pub sessions_per_day: f64,
-    /// Budgets, in false alerts per 1,000 identity-days; the engine of the first one is attacked.
-    #[arg(long = "budget", value_name = "RATES", value_delimiter = ',', default_values_t = [5.0, 1.0, 20.0])]
-    pub budgets: Vec<f64>,
-    /// Attacked sessions of each kind.
-    #[arg(long, default_value_t = 20)]
-    pub attacked: usize,
-    /// Agents whose volumes grow, for each growth.
-    #[arg(long, default_value_t = 4)]
-    pub ramped: usize,
-    /// File for the page.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-    /// Passes at a time [default: one per processor].
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 }

@@ -14,7 +14,6 @@ use models::config::CheckedConfig;
 use models::event::RejectionCode;
 
 use crate::args::{Command, ConvertArgs, PopulationArgs, QualityArgs, RunArgs};
-use crate::drive::Window;
 use crate::inject::WhatIf;
 use crate::quality::{Method, Quality};
 use crate::run::Checkpoints;
@@ -39,8 +38,8 @@ pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
 fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.as_deref().map(config::load).transpose()?.unwrap_or_default();
     let options = run::Options {
-        learn: args.learn,
-        events: args.events,
+        learn: args.files.learn,
+        events: args.files.events,
         labels: args.labels,
         verdicts: args.verdicts,
         label_delay: args.label_delay.map(|span| span.0),
@@ -51,7 +50,7 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
             skew: args.skew,
             seed: args.seed,
         },
-        window: Window { from: args.from, until: args.to, warmup: args.warmup.unwrap_or_default() },
+        window: args.window.window(),
         as_recorded: args.as_recorded,
         freeze: args.freeze,
         seed: args.seed,
@@ -69,7 +68,8 @@ fn replay(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let run::Outcome { summary, alerts } = run::run(&options)?;
     let cases = gate::of_run(&args.fail_on, &summary, &alerts);
-    gate::write(args.junit.as_deref(), "driftwatch-replay run", &cases)?;
+    let about = summary.provenance.properties(&summary.digest);
+    gate::write(args.junit.as_deref(), "driftwatch-replay run", &about, &cases)?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &summary)?;

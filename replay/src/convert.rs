@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use models::event::RejectionCode;
 
+use crate::provenance::{self, Property};
 use crate::tally::day_name;
-use crate::trace::{EventTable, Item, Part, Trace, TraceError, expand, survey};
+use crate::trace::{EventTable, Item, Part, Surveyed, Trace, TraceError, expand, survey};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -52,6 +53,7 @@ pub fn convert(files: &[PathBuf], out: &Path, threads: NonZeroUsize) -> Result<C
     let refused = |path: &Path, source| ConvertError::Write { path: path.display().to_string(), source };
     let files = survey(&expand(files)?, threads)?;
     std::fs::create_dir_all(out).map_err(|source| refused(out, source))?;
+    let about = about(&files);
     let mut converted = Converted::default();
     let mut open: Option<(i64, PathBuf, EventTable)> = None;
     for item in Trace::open(&files, Part::default(), threads, out) {
@@ -71,7 +73,7 @@ pub fn convert(files: &[PathBuf], out: &Path, threads: NonZeroUsize) -> Result<C
             if path.exists() {
                 return Err(ConvertError::Occupied(path.display().to_string()));
             }
-            let table = EventTable::create(&path).map_err(|source| refused(&path, source))?;
+            let table = EventTable::create(&path, &about).map_err(|source| refused(&path, source))?;
             converted.files += 1;
             open = Some((day, path, table));
         }
@@ -84,4 +86,11 @@ pub fn convert(files: &[PathBuf], out: &Path, threads: NonZeroUsize) -> Result<C
         table.finish().map_err(|source| refused(&path, source))?;
     }
     Ok(converted)
+}
+
+/// No engine has seen the events, so all there is to say is what they were read from, and by what.
+fn about(files: &[Surveyed]) -> Vec<Property> {
+    let mut about = vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    about.extend(provenance::of_inputs(files.iter().map(|file| ("events", file.sha256.as_str()))));
+    about
 }

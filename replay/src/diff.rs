@@ -24,8 +24,9 @@ pub use condition::{Condition, What};
 pub use coverage::Coverage;
 pub use page::html;
 pub use reason::{Cause, Reason};
-pub use side::{About, SideError};
+pub use side::{About, SideError, Source};
 
+use crate::provenance::Property;
 use pair::{Pair, pair};
 use rows::Moment;
 use side::Side;
@@ -155,6 +156,13 @@ impl Diff {
     /// How many there are of one difference.
     pub fn count(&self, change: Change) -> u64 {
         self.counts.get(&change).copied().unwrap_or(0)
+    }
+
+    /// What both sides were made from and with, as names and values, beside the version that compared them.
+    pub fn properties(&self) -> Vec<Property> {
+        let own = ("version".to_owned(), self.version.to_owned());
+        let sides = [("first", &self.a), ("second", &self.b)];
+        std::iter::once(own).chain(sides.into_iter().flat_map(|(side, about)| about.properties(side))).collect()
     }
 }
 

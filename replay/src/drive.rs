@@ -163,12 +163,12 @@ pub enum DriveError {
     },
 }
 
-/// Learns `plan.learn`, publishes, scores `plan.events`; `watch` sees everything.
+/// Learns `plan.learn`, publishes, scores of `plan.events` what is in the window; `watch` sees everything.
 ///
 /// # Errors
 /// When a file cannot be read or `watch` stops the replay.
-pub fn drive<W: Watch>(plan: &Plan<'_>, watch: &mut W) -> Result<(), W::Error> {
-    let mut drive = Drive::start(plan.clone(), Window::default(), &std::env::temp_dir());
+pub fn drive<W: Watch>(plan: &Plan<'_>, window: Window, watch: &mut W) -> Result<(), W::Error> {
+    let mut drive = Drive::start(plan.clone(), window, &std::env::temp_dir());
     let mut outputs = Vec::new();
     while let Some(step) = drive.next(&mut outputs).map_err(W::Error::from)? {
         match step {

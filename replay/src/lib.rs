@@ -13,11 +13,14 @@ pub mod config;
 pub mod convert;
 pub mod diff;
 pub mod drive;
+#[cfg(test)]
+mod fixture;
 pub mod floor;
 pub mod inject;
 pub mod junit;
 pub mod label;
 pub mod population;
+pub mod provenance;
 pub mod quality;
 pub mod report;
 pub mod run;

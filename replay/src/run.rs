@@ -13,7 +13,7 @@ mod walk;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -32,9 +32,10 @@ pub use stop::on_signals;
 use crate::drive::{DriveError, Window};
 use crate::inject::{Injector, WhatIf};
 use crate::label::{Labels, LabelsError};
+use crate::provenance::{InputFile, Provenance};
 use crate::quality::{Collector, Unlabelled};
 use crate::report::{Report, ReportError};
-use crate::summary::{Breakdown, BudgetFigures, FORMAT, InputFile, Summary, Timing};
+use crate::summary::{Breakdown, BudgetFigures, FORMAT, Summary, Timing};
 use crate::table::Format;
 use crate::trace::{Surveyed, TraceError, digest, expand, recording, survey};
 use crate::verdict::{Verdicts, VerdictsError};
@@ -224,13 +225,14 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
     let mut folder = Folder::prepare(&options.out, options.force)?;
     let collector = collector(options, labels);
     let injector = (!options.what_if.is_nothing()).then(|| Injector::new(options.what_if.clone()));
-    let walk = Walk { options, learn: &learn, events: &events, inputs: &inputs };
+    let provenance = Provenance::new(&options.config, options.seed, inputs);
+    let walk = Walk { options, learn: &learn, events: &events, inputs: &provenance.inputs };
     let Walked { recorder, seconds, verdicts } = walk.walk(&mut folder, Told { collector, verdicts, injector })?;
-    let recording = Recording { verdicts, ..recorder.finish(&mut folder)? };
+    let recording = Recording { verdicts, ..recorder.finish(&mut folder, &provenance)? };
     let handled = recording.learned.events + recording.events();
     let timing =
         Timing { seconds, events_per_second: handled as f64 / seconds.max(1e-9), threads: options.threads.get() };
-    let summary = summarise(options, inputs, &recording, timing);
+    let summary = summarise(options, provenance, &recording, timing);
     let report = Report::of(&summary, &recording.alerts).render()?;
     folder.write(folder::REPORT, report.as_bytes())?;
     let mut json = serde_json::to_vec_pretty(&summary)?;
@@ -262,28 +264,16 @@ pub(crate) fn inputs(
     events: &[Surveyed],
     others: [(&'static str, &Vec<PathBuf>); 2],
 ) -> Result<Vec<InputFile>, TraceError> {
-    let surveyed = |role, file: &Surveyed| InputFile {
-        role,
-        path: shown(&file.path),
-        bytes: file.bytes,
-        sha256: file.sha256.clone(),
-        lines: Some(file.lines),
-        order: Some(file.order),
-    };
-    let mut inputs: Vec<InputFile> = learn.iter().map(|file| surveyed("learn", file)).collect();
-    inputs.extend(events.iter().map(|file| surveyed("events", file)));
+    let mut inputs: Vec<InputFile> = learn.iter().map(|file| InputFile::surveyed("learn", file)).collect();
+    inputs.extend(events.iter().map(|file| InputFile::surveyed("events", file)));
     for (role, path) in others.into_iter().flat_map(|(role, paths)| paths.iter().map(move |path| (role, path))) {
         let (bytes, sha256) = digest(path)?;
-        inputs.push(InputFile { role, path: shown(path), bytes, sha256, lines: None, order: None });
+        inputs.push(InputFile { role, path: path.display().to_string(), bytes, sha256, lines: None, order: None });
     }
     Ok(inputs)
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, timing: Timing) -> Summary {
+fn summarise(options: &Options, provenance: Provenance, recording: &Recording, timing: Timing) -> Summary {
     let tally = &recording.tally;
     let budget = options.config.settings().budget;
     let (alerts, revocations, identity_days) =
@@ -291,14 +281,11 @@ fn summarise(options: &Options, inputs: Vec<InputFile>, recording: &Recording, t
     let rate = (identity_days > 0).then(|| 1000.0 * alerts as f64 / identity_days as f64);
     Summary {
         format: FORMAT,
-        version: env!("CARGO_PKG_VERSION"),
         digest: recording.digest.clone(),
-        config_version: options.config.version().to_owned(),
         settings: EngineConfig { fingerprint_key: String::new(), ..options.config.settings().clone() },
-        seed: options.seed,
         frozen: options.freeze,
-        notes: crate::report::notes(options, &inputs, recording),
-        inputs,
+        notes: crate::report::notes(options, &provenance.inputs, recording),
+        provenance,
         learned: recording.learned,
         events: recording.events(),
         quarantined: recording.quarantined,

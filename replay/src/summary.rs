@@ -8,31 +8,14 @@ use models::config::EngineConfig;
 use models::event::{RejectionCode, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::provenance::Provenance;
 use crate::quality::{Judgement, Quality};
-use crate::trace::Order;
 use crate::verdict::Handed;
 
 pub use breakdown::{Breakdown, Capped, DimensionLine, IdentityLine, TimeLine, UseLine};
 
 /// Marks a folder as the result of a replay.
 pub const FORMAT: &str = "driftwatch-replay/1";
-
-/// An input file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InputFile {
-    /// `learn`, `events`, `labels` or `verdicts`.
-    pub role: &'static str,
-    /// The file as named.
-    pub path: String,
-    /// Its size.
-    pub bytes: u64,
-    /// SHA-256 of its bytes as they are on disk.
-    pub sha256: String,
-    /// Lines that are not blank; absent for labels and verdicts.
-    pub lines: Option<u64>,
-    /// Whether it had to be put in order; absent for labels, verdicts and what keeps its order as it was recorded.
-    pub order: Option<Order>,
-}
 
 /// Counts of the history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,20 +55,15 @@ pub struct Timing {
 pub struct Summary {
     /// [`FORMAT`].
     pub format: &'static str,
-    /// Version of this program.
-    pub version: &'static str,
     /// Digest of scores, decisions and alerts: see `run::Digest`.
     pub digest: String,
-    /// Digest of the engine's settings.
-    pub config_version: String,
+    /// What it was made from and with.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// The engine's settings, without the key.
     pub settings: EngineConfig,
-    /// Seed of intervals, random scores and injections.
-    pub seed: u64,
     /// Whether scored events were kept from being learned.
     pub frozen: bool,
-    /// Every input file, in order.
-    pub inputs: Vec<InputFile>,
     /// The history.
     pub learned: Learned,
     /// Events scored, in all outcomes.

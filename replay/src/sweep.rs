@@ -14,21 +14,23 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use models::config::CheckedConfig;
+use models::config::{CheckedConfig, Span};
+use models::event::Timestamp;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 pub use choice::{Choice, Costs, CurvePoint};
 pub use grid::{Axis, GridError, Setting};
 pub use pass::Counted;
 
-use crate::drive::DriveError;
+use crate::drive::{DriveError, Window};
 use crate::label::{Labels, LabelsError};
 use crate::population::parallel;
+use crate::provenance::Provenance;
 use crate::report::ReportError;
 use crate::run::folder::{Folder, REPORT, SUMMARY};
 use crate::run::{FolderError, inputs};
-use crate::summary::InputFile;
-use crate::trace::{Surveyed, TraceError, expand, survey};
+use crate::trace::{Surveyed, TraceError, expand, hex, survey};
 
 /// Marks a folder as the result of a sweep.
 pub const FORMAT: &str = "driftwatch-sweep/1";
@@ -42,6 +44,8 @@ pub struct Options {
     pub events: Vec<PathBuf>,
     /// Ground truth by session. Without it nothing can be recommended.
     pub labels: Vec<PathBuf>,
+    /// Which part of `events` is used, and how.
+    pub window: Window,
     /// Whether scored events are kept from being learned.
     pub freeze: bool,
     /// What every point starts from.
@@ -122,16 +126,21 @@ pub struct Point {
 pub struct Sweep {
     /// [`FORMAT`].
     pub format: &'static str,
-    /// Version of this program.
-    pub version: &'static str,
-    /// Digest of the settings that every point starts from.
-    pub config_version: String,
-    /// Seed of the intervals.
-    pub seed: u64,
+    /// SHA-256 over the JSON of every point: two sweeps with the same one counted the same at each.
+    pub digest: String,
+    /// What it was made from, and with which settings every point starts.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// No event before this time was used, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// No event at or after this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// How long events were learned without alerting, from the first one on.
+    pub warmup: Span,
     /// Whether scored events were kept from being learned.
     pub frozen: bool,
-    /// Every input file.
-    pub inputs: Vec<InputFile>,
     /// What was varied.
     pub varied: Vec<Varied>,
     /// Passes that it took.
@@ -160,14 +169,16 @@ pub fn sweep(options: &Options) -> Result<Sweep, SweepError> {
     let labels = if label_files.is_empty() { None } else { Some(Arc::new(Labels::read(&label_files)?)) };
     let mut folder = Folder::prepare(&options.out, options.force)?;
 
+    let inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &Vec::new())])?;
     let (points, passes) = measure(options, points, [&learn, &events], labels.as_ref())?;
     let sweep = Sweep {
         format: FORMAT,
-        version: env!("CARGO_PKG_VERSION"),
-        config_version: options.config.version().to_owned(),
-        seed: options.seed,
+        digest: hex(&Sha256::digest(serde_json::to_vec(&points)?)),
+        provenance: Provenance::new(&options.config, options.seed, inputs),
+        from: options.window.from,
+        to: options.window.until,
+        warmup: Span(options.window.warmup),
         frozen: options.freeze,
-        inputs: inputs(&learn, &events, [("labels", &label_files), ("verdicts", &Vec::new())])?,
         varied: options.axes.iter().map(|axis| axis.varied(options.config.settings())).collect::<Result<_, _>>()?,
         passes,
         costs: options.costs,
@@ -191,7 +202,8 @@ fn measure(
     labels: Option<&Arc<Labels>>,
 ) -> Result<(Vec<Point>, usize), SweepError> {
     let passes = grid::passes(&points)?;
-    let frame = pass::Frame { learn, events, freeze: options.freeze, labels, seed: options.seed };
+    let frame =
+        pass::Frame { learn, events, window: options.window, freeze: options.freeze, labels, seed: options.seed };
     let counted = parallel(options.threads.get(), &passes, |pass| pass::run(&frame, pass));
     let counted = counted.into_iter().collect::<Result<Vec<Vec<Counted>>, DriveError>>()?;
     let mut measured: Vec<Option<(usize, Counted)>> = vec![None; points.len()];

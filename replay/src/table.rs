@@ -12,6 +12,8 @@ use models::dimension::{Dimension, DimensionValues};
 use models::event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::provenance::Property;
+
 pub use parquet::ParquetState;
 
 /// The columns, in order. The dimensions are those of [`Dimension::ALL`].
@@ -257,15 +259,15 @@ impl Table {
         }
     }
 
-    /// Writes what is held back and the file's end.
+    /// Writes what is held back and the file's end. Of the formats only Parquet has a place for `about`.
     ///
     /// # Errors
     /// What the system says.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(self, about: &[Property]) -> io::Result<()> {
         match self.0 {
             Kind::None => Ok(()),
             Kind::Ndjson(mut out) | Kind::Csv(mut out) => out.flush(),
-            Kind::Parquet(writer) => writer.finish(),
+            Kind::Parquet(writer) => writer.finish(about),
         }
     }
 }

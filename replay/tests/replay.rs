@@ -1,21 +1,17 @@
-//! Replays of small files through the library, and the binary's answers to bad arguments.
+//! Replays of small files through the library.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use datasets::writer::PackedWriter;
 use models::event::Timestamp;
 use proptest::prelude::*;
 use replay::convert::{ConvertError, convert};
 use replay::drive::Window;
 use replay::quality::Method;
 use replay::run::{Options, RunError, run};
-use replay::suite;
 use replay::summary::Summary;
 use replay::table::Format;
 
@@ -339,111 +335,4 @@ fn a_strict_replay_stops_at_the_first_line_that_is_no_event() {
     assert!(matches!(&refused, RunError::Strict { line: 42, .. }), "{refused}");
     assert!(!base.out.join("summary.json").exists());
     assert_eq!(replayed(&base).unwrap().rejected.into_values().sum::<u64>(), 1);
-}
-
-/// A set, packed as the real ones are.
-fn packed(folder: &Path, files: &[(&str, &str)]) {
-    std::fs::create_dir_all(folder).unwrap();
-    for (name, text) in files {
-        let mut file = PackedWriter::create(&folder.join(format!("{name}.ndjson.gz"))).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file.finish().unwrap();
-    }
-}
-
-/// A collection of one set of recorded agents.
-fn collection(root: &Path, baseline: &str, test: &str, labels: &str) {
-    let files = [("baseline", baseline), ("test", test), ("labels", labels)];
-    packed(&root.join("agent-traces/agentdojo-steady"), &files);
-}
-
-#[test]
-fn a_set_is_measured_as_recorded_and_without_task_and_a_damaged_one_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let (learn, test) = history(folder.path());
-    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
-    let labels = "{\"session\":\"odd\",\"label\":\"attacked_succeeded\",\"malicious_events\":[\"e900\"]}\n\
-                  {\"session\":\"s30\",\"label\":\"benign\"}\n";
-    collection(folder.path(), &read(&learn), &read(&test), labels);
-    let sets = vec!["agentdojo-steady".to_owned()];
-    let options =
-        suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
-    let report = suite::measure(&options).unwrap();
-    let measured = &report.agents;
-    assert_eq!(measured.iter().map(|m| m.without_task).collect::<Vec<_>>(), [false, true]);
-    let first = &measured[0];
-    assert_eq!((first.learned, first.events, first.unscored, first.identity_days), (120, 41, 0, 3));
-    assert_eq!(first.quality.method(Method::Score).unwrap().session_auroc, Some(1.0));
-    let page = suite::page(&report, "c0");
-    assert_eq!(page.matches("| agentdojo-steady | 1 : 1").count(), 2, "{page}");
-
-    collection(folder.path(), &read(&learn), "nonsense\n", labels);
-    let refused = suite::measure(&options).unwrap_err().to_string();
-    assert!(refused.contains("line 1") && refused.contains("test.ndjson.gz"), "{refused}");
-}
-
-#[test]
-fn a_benchmark_is_measured_by_its_protocol_and_a_missing_one_is_no_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut events, mut labels) = (String::new(), String::new());
-    let mut trace = |session: &str, part: &str, attack: u8, calls: &[&str]| {
-        for (i, call) in calls.iter().enumerate() {
-            writeln!(
-                events,
-                r#"{{"id":"{session}#{i}","time":"2012-01-01T00:00:00Z","identity":"h","session":"{session}","tool":"{call}"}}"#
-            )
-            .unwrap();
-        }
-        writeln!(labels, r#"{{"session":"{session}","part":"{part}","attack":{attack}}}"#).unwrap();
-    };
-    trace("test-1", "test", 1, &["exec", "socket", "exec"]);
-    trace("test-2", "test", 0, &["open", "read", "close"]);
-    for i in 0..30 {
-        trace(&format!("train-{i}"), "train", 0, &["open", "read", "read", "close"]);
-    }
-    packed(&folder.path().join("benchmarks/adfa-ld"), &[("events", &events), ("labels", &labels)]);
-    let sets = vec!["adfa-ld".to_owned(), "nab".to_owned()];
-    let options =
-        suite::Options { data: folder.path().to_path_buf(), sets, threads: NonZeroUsize::MIN, progress: false };
-    let report = suite::measure(&options).unwrap();
-    assert_eq!(report.missing, ["nab"]);
-    let [benchmark] = &report.benchmarks[..] else { panic!("{:?}", report.benchmarks) };
-    assert_eq!((benchmark.set, benchmark.events), ("adfa-ld", 126));
-    // Calls that no training trace makes are stranger than those that all make.
-    let highest = benchmark.ours.iter().find(|line| line.by == "highest score").unwrap();
-    assert_eq!(highest.figures[0], Some(1.0));
-    let page = suite::page(&report, "c0");
-    assert!(page.contains("## adfa-ld: 2 test traces (1 attacks)") && page.contains("data folder: nab."), "{page}");
-    let nothing = suite::Options { sets: vec!["nab".to_owned()], ..options };
-    assert!(suite::measure(&nothing).is_err());
-}
-
-fn binary(args: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_driftwatch-replay")).args(args).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-#[test]
-fn bad_arguments_and_missing_files_exit_with_2_and_one_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out").display().to_string();
-    assert_eq!(binary(&["run", "--out", &out]).0, Some(2));
-    assert_eq!(binary(&["run", "--events", "x", "--out", &out, "--threads", "0"]).0, Some(2));
-    let (code, said) = binary(&["run", "--events", "no-such.ndjson", "--out", &out]);
-    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
-    assert!(said.contains("no-such.ndjson") && !Path::new(&out).exists());
-    let (code, said) = binary(&["quality", "--data", &out, "--sets", "nothing"]);
-    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
-}
-
-#[test]
-fn fail_on_turns_a_finding_into_exit_status_1() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("events.ndjson");
-    std::fs::write(&file, event(1, 1, "a", "s", "t", "file:/a") + "nonsense\n").unwrap();
-    let (file, out) = (file.display().to_string(), folder.path().join("out").display().to_string());
-    let args = ["run", "--events", &file, "--out", &out, "--scores", "none"];
-    assert_eq!(binary(&args).0, Some(0));
-    assert_eq!(binary(&[&args[..], &["--fail-on", "quarantine"]].concat()).0, Some(1));
-    assert_eq!(binary(&[&args[..], &["--fail-on", "revoke"]].concat()).0, Some(0));
 }

@@ -10,6 +10,7 @@ use datasets::scenario::Scenario;
 use datasets::writer::LineWriter;
 use models::config::{Budget, CheckedConfig, EngineConfig};
 use models::event::Timestamp;
+use replay::drive::Window;
 use replay::sweep::{Axis, Costs, Options, Sweep, sweep};
 
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
@@ -54,6 +55,7 @@ fn options(paths: &[PathBuf; 3], out: PathBuf, axes: &[&str]) -> Options {
         learn,
         events,
         labels,
+        window: Window::default(),
         freeze: false,
         config: base(),
         axes: Axis::join(axes.iter().map(|axis| axis.parse().unwrap()).collect()),
@@ -127,6 +129,35 @@ fn a_budget_gets_a_pass_of_its_own_and_a_point_is_recommended_with_reasons() {
     // A result is replaced by the next, and nothing is recommended where nothing is known.
     let blind = sweep(&Options { labels: Vec::new(), ..options(&paths, out, &axes) }).unwrap();
     assert!(blind.choice.is_none() && blind.curve.is_empty());
+}
+
+#[test]
+fn a_window_says_what_a_replay_of_the_same_window_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = generate(folder.path());
+    let from: Timestamp = "2026-03-03T00:00:00Z".parse().unwrap();
+    let window = Window { from: Some(from), until: Some(from.saturating_add(DAY * 16)), warmup: DAY * 14 };
+    // Everything in one: the warm-up is the history.
+    let base = options(&paths, folder.path().join("swept"), &["mode=enforce"]);
+    let events = vec![paths[0].clone(), paths[1].clone()];
+    let swept = sweep(&Options { learn: Vec::new(), events: events.clone(), window, ..base.clone() }).unwrap();
+    let replayed = replay::run::run(&replay::run::Options {
+        events,
+        window,
+        config: EngineConfig { mode: models::decision::Mode::Enforce, ..base.config.settings().clone() }
+            .check()
+            .unwrap(),
+        out: folder.path().join("replayed"),
+        ..replay::run::Options::default()
+    });
+    let summary = replayed.unwrap().summary;
+    let counted = &swept.points[0].counted;
+    assert!(summary.alerts > 0, "nothing to compare");
+    assert_eq!((counted.alerts, counted.identity_days), (summary.alerts, summary.identity_days));
+    let page = std::fs::read_to_string(folder.path().join("swept/report.html")).unwrap();
+    assert!(page.contains("events from 2026-03-03T00:00:00Z on") && page.contains("the first 14d learned"), "{page}");
+    let without = sweep(&Options { window: Window::default(), ..base }).unwrap();
+    assert_ne!(without.points[0].counted.identity_days, counted.identity_days);
 }
 
 #[test]

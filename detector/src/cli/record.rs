@@ -32,6 +32,7 @@ Examples:
   driftwatch record -c driftwatch.toml --out events.ndjson
   driftwatch record -c driftwatch.toml --topic agent.actions --out events.ndjson
   driftwatch record -c driftwatch.toml --topic agent.actions --from-offset 1000 --out part.ndjson
+  driftwatch record -c driftwatch.toml --from 2026-05-04T00:00:00Z --to 2026-05-05T00:00:00Z --out monday.ndjson
   driftwatch-replay run --config driftwatch.toml --events events.ndjson --as-recorded --out again";
 
 /// Flags of `record`.
@@ -49,11 +50,34 @@ pub(super) struct Args {
     topic: Option<String>,
     #[command(flatten)]
     range: topic::Range,
+    #[command(flatten)]
+    span: Span,
+}
+
+/// When what is wanted reached the service; of a topic, the broker's time stamp. The whole source is read nevertheless.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+struct Span {
+    /// Only what arrived at this time or later (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Only what arrived before this time (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    to: Option<Timestamp>,
+}
+
+impl Span {
+    /// Whether it arrived within it; nobody knows that of what has no arrival.
+    fn holds(self, arrival: Option<Timestamp>) -> bool {
+        match arrival {
+            Some(arrival) => self.from.is_none_or(|from| from <= arrival) && self.to.is_none_or(|to| arrival < to),
+            None => self.from.is_none() && self.to.is_none(),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = super::config(args.config.as_deref())?;
-    let mut lines = Lines { out: open(&args.out)?, written: 0, left_out: 0 };
+    let mut lines = Lines { out: open(&args.out)?, span: args.span, written: 0, left_out: 0 };
     match &args.topic {
         Some(topic) => topic::record(&config, topic, args.range, &mut lines)?,
         None => from_inbox(&Store::open_existing(&config.store.path)?, config.source.http.trust, &mut lines)?,
@@ -105,13 +129,17 @@ struct Line<'a> {
 /// Events on their way into the file.
 struct Lines {
     out: Box<dyn Write>,
+    span: Span,
     written: u64,
     left_out: u64,
 }
 
 impl Lines {
-    /// Writes an event in the native form, whatever envelope it came in, and beside it what the engine was told.
+    /// Writes an event of the wanted time in the native form, whatever envelope it came in, and beside it what the engine was told.
     fn write(&mut self, decoded: Option<Decoded>, recorded: Recorded) -> anyhow::Result<()> {
+        if !self.span.holds(recorded.arrival) {
+            return Ok(());
+        }
         let Some(decoded) = decoded else {
             self.left_out += 1;
             return Ok(());

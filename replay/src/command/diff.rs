@@ -17,7 +17,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.html {
         gate::write_text(path, &html(&found)?)?;
     }
-    gate::write(args.junit.as_deref(), "driftwatch-replay diff", &cases)?;
+    gate::write(args.junit.as_deref(), "driftwatch-replay diff", &found.properties(), &cases)?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &found)?;

@@ -8,6 +8,7 @@ use models::alert::Alert;
 use crate::args::FailOn;
 use crate::diff::{Condition, Diff, Entry};
 use crate::junit::{self, Case};
+use crate::provenance::Property;
 use crate::report::shown;
 use crate::summary::Summary;
 
@@ -56,10 +57,10 @@ pub(super) fn fails(cases: &[Case]) -> bool {
 }
 
 /// Writes the conditions; without any, one that says that it ran.
-pub(super) fn write(path: Option<&Path>, suite: &str, cases: &[Case]) -> anyhow::Result<()> {
+pub(super) fn write(path: Option<&Path>, suite: &str, about: &[Property], cases: &[Case]) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
     let ran = [Case { name: "it ran".to_owned(), failure: None }];
-    write_text(path, &junit::document(suite, if cases.is_empty() { &ran } else { cases }))
+    write_text(path, &junit::document(suite, about, if cases.is_empty() { &ran } else { cases }))
 }
 
 /// Writes a text to a file that was asked for.

@@ -10,9 +10,10 @@ use crate::sweep::{Axis, Costs, Options, Point, Sweep, sweep};
 
 pub(super) fn run(args: SweepArgs) -> anyhow::Result<ExitCode> {
     let options = Options {
-        learn: args.learn,
-        events: args.events,
+        learn: args.files.learn,
+        events: args.files.events,
         labels: args.labels,
+        window: args.window.window(),
         freeze: args.freeze,
         config: args.config.as_deref().map(config::load).transpose()?.unwrap_or_default(),
         axes: Axis::join(args.axes),

@@ -44,6 +44,7 @@ struct Page<'a> {
     identities_left_out: usize,
     rows: Vec<Row>,
     left_out: usize,
+    made: Vec<(String, String)>,
 }
 
 /// The page as HTML.
@@ -70,6 +71,7 @@ pub fn html(diff: &Diff) -> Result<String, ReportError> {
         identities_left_out: diff.identities.len().saturating_sub(MAX_ROWS),
         rows: diff.changes.iter().take(MAX_ROWS).map(row).collect(),
         left_out: diff.left_out + diff.changes.len().saturating_sub(MAX_ROWS),
+        made: diff.properties().iter().map(|(name, value)| (shown(name, NAME), shown(value, SENTENCE))).collect(),
         diff,
     };
     Ok(page.render()?)

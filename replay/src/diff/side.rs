@@ -10,8 +10,10 @@ use models::event::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{self, Moment, Rows};
+use crate::provenance::{self, Property};
 use crate::summary::FORMAT;
 use crate::table::Format;
+use crate::trace::{TraceError, digest};
 
 /// Why a side cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum SideError {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// Nor can its bytes be told apart from others.
+    #[error(transparent)]
+    Digest(TraceError),
     /// Not the result of a replay.
     #[error("`{path}` is no result of this version ({problem}); run the replay again")]
     Foreign {
@@ -43,10 +48,12 @@ pub enum SideError {
 }
 
 /// An input file that a result names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(super) struct Source {
-    role: String,
-    pub(super) sha256: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `learn`, `events`, `labels` or `verdicts`; `alerts` for a file of exported alerts itself.
+    pub role: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
 }
 
 /// What is needed of `summary.json`.
@@ -54,6 +61,7 @@ pub(super) struct Source {
 struct Head {
     format: String,
     version: String,
+    model_version: String,
     digest: String,
     config_version: String,
     frozen: bool,
@@ -72,12 +80,16 @@ pub struct About {
     pub path: String,
     /// Version of the program that made it; absent for exported alerts, and so on.
     pub version: Option<String>,
+    /// Version of the engine's model.
+    pub model_version: Option<String>,
     /// Digest of its settings.
     pub config_version: Option<String>,
     /// Digest of scores, decisions and alerts.
     pub digest: Option<String>,
     /// Seed.
     pub seed: Option<u64>,
+    /// The files that it was made from.
+    pub inputs: Vec<Source>,
     /// Whether its baseline was frozen.
     pub frozen: Option<bool>,
     /// Events scored.
@@ -92,13 +104,29 @@ pub struct About {
     pub last: Option<Timestamp>,
 }
 
+impl About {
+    /// What it says of its making, as names that begin with `side` and values.
+    pub(super) fn properties(&self, side: &str) -> Vec<Property> {
+        let seed = self.seed.map(|seed| seed.to_string());
+        let facts = [
+            ("version", &self.version),
+            ("model_version", &self.model_version),
+            ("config_version", &self.config_version),
+            ("seed", &seed),
+            ("digest", &self.digest),
+        ];
+        let known = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        let inputs = provenance::of_inputs(self.inputs.iter().map(|file| (file.role.as_str(), file.sha256.as_str())));
+        known.chain(inputs).map(|(name, value)| (format!("{side}.{name}"), value)).collect()
+    }
+}
+
 /// One side, without its rows.
 #[derive(Debug)]
 pub(super) struct Side {
     pub(super) about: About,
     pub(super) alerts: Vec<Alert>,
     pub(super) settings: Option<EngineConfig>,
-    pub(super) inputs: Vec<Source>,
     /// The file of rows, if there is one that can be read.
     pub(super) table: Option<(Format, PathBuf)>,
 }
@@ -130,28 +158,32 @@ impl Side {
             tables.filter_map(|format| Some((format, path.join(format.file_name()?)))).find(|(_, p)| p.is_file());
         let about = About {
             version: Some(head.version),
+            model_version: Some(head.model_version),
             config_version: Some(head.config_version),
             digest: Some(head.digest),
             seed: Some(head.seed),
+            inputs: head.inputs,
             frozen: Some(head.frozen),
             events: Some(head.events),
             first: head.first,
             last: head.last,
             ..about(path, &alerts)
         };
-        Ok(Self { about, alerts, settings: Some(head.settings), inputs: head.inputs, table })
+        Ok(Self { about, alerts, settings: Some(head.settings), table })
     }
 
     fn exported(path: &Path) -> Result<Self, SideError> {
         let alerts = read_alerts(path)?;
-        let about = about(path, &alerts);
-        Ok(Self { about, alerts, settings: None, inputs: Vec::new(), table: None })
+        let (_, sha256) = digest(path).map_err(SideError::Digest)?;
+        let itself = Source { role: "alerts".to_owned(), sha256 };
+        let about = About { inputs: vec![itself], ..about(path, &alerts) };
+        Ok(Self { about, alerts, settings: None, table: None })
     }
 
     /// Digests of the files of one role, in the order of their bytes.
     pub(super) fn digests(&self, role: &str) -> Vec<&str> {
         let mut digests: Vec<&str> =
-            self.inputs.iter().filter(|input| input.role == role).map(|input| input.sha256.as_str()).collect();
+            self.about.inputs.iter().filter(|input| input.role == role).map(|input| input.sha256.as_str()).collect();
         digests.sort_unstable();
         digests
     }

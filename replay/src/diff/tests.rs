@@ -1,42 +1,12 @@
-use models::alert::Severity;
 use models::decision::{RevocationId, Withheld};
 
 use super::*;
+use crate::fixture;
 
 const AT: i64 = 1_767_225_600;
 
 fn alert(identity: &str, id: &str, hour: i64) -> Alert {
-    let opened = Timestamp::from_seconds(AT + 3600 * hour);
-    Alert {
-        id: AlertId(id.into()),
-        kind: AlertKind::ScopeDrift,
-        tenant: "default".into(),
-        identity: identity.into(),
-        session: "s".into(),
-        task: None,
-        opened,
-        updated: opened,
-        closed: false,
-        severity: Severity::High,
-        score: 9.0,
-        p: 0.001,
-        ranked_among: 1000,
-        evidence: 9.0,
-        history_sessions: 30,
-        summary: String::new(),
-        contributions: Vec::new(),
-        events: Vec::new(),
-        event_count: 1,
-        credential: None,
-        decision: Decision::Alert,
-        withheld: None,
-        revocation: None,
-        tags: Vec::new(),
-        approvals: Vec::new(),
-        nearest_session: None,
-        model_version: "m".into(),
-        config_version: "c".into(),
-    }
+    fixture::alert(identity, id, Timestamp::from_seconds(AT + 3600 * hour))
 }
 
 fn revoking(alert: Alert) -> Alert {

@@ -1,8 +1,8 @@
 //! What a reader has to know before believing the numbers.
 
+use crate::provenance::InputFile;
 use crate::quality::Coverage;
 use crate::run::{Options, Recording};
-use crate::summary::InputFile;
 use crate::trace::Order;
 
 /// The notes that apply to a replay.

@@ -102,11 +102,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<(&'static str, String, &'stati
 
 /// Role, name, size and digest of each input file.
 pub(super) fn inputs(summary: &Summary) -> Vec<(String, String, String, String)> {
-    let row = |file: &crate::summary::InputFile| {
+    let row = |file: &crate::provenance::InputFile| {
         let lines = file.lines.map_or_else(String::new, count);
         (file.role.to_owned(), shown(&file.path, NAME), lines, file.sha256.clone())
     };
-    summary.inputs.iter().take(MAX_ROWS).map(row).collect()
+    summary.provenance.inputs.iter().take(MAX_ROWS).map(row).collect()
 }
 
 pub(super) fn identities(breakdown: &Breakdown) -> Vec<IdentityRow> {

@@ -1,9 +1,12 @@
-use models::alert::{AlertId, AlertKind, Contribution, Severity};
+use models::alert::Contribution;
 use models::assessment::{Assessment, Decision, Outcome};
+use models::config::CheckedConfig;
 use models::dimension::Dimension;
 use models::event::decode;
 
 use super::*;
+use crate::fixture;
+use crate::provenance::Provenance;
 use crate::summary::{Breakdown, BudgetFigures, FORMAT, Learned, Timing};
 use crate::tally::{Tally, UseTally};
 
@@ -12,13 +15,10 @@ const HOSTILE: &str = "<script>alert(1)</script>\" onload=\u{202e}x";
 fn summary() -> Summary {
     Summary {
         format: FORMAT,
-        version: "0",
         digest: "d".to_owned(),
-        config_version: "c".to_owned(),
+        provenance: Provenance::new(&CheckedConfig::default(), 7, Vec::new()),
         settings: models::config::EngineConfig::default(),
-        seed: 7,
         frozen: true,
-        inputs: Vec::new(),
         learned: Learned::default(),
         events: 1,
         quarantined: 0,
@@ -49,24 +49,8 @@ fn summary() -> Summary {
 }
 
 fn alert() -> Alert {
-    let event = decode(br#"{"id":"1","time":"2026-05-04T10:00:00Z","identity":"a","tool":"t"}"#).unwrap().event;
     Alert {
-        id: AlertId("alt_1".into()),
-        kind: AlertKind::ScopeDrift,
-        tenant: "default".into(),
-        identity: HOSTILE.into(),
         session: HOSTILE.into(),
-        task: None,
-        opened: event.time,
-        updated: event.time,
-        closed: false,
-        severity: Severity::High,
-        score: 9.0,
-        p: 0.001,
-        ranked_among: 1000,
-        evidence: 9.0,
-        history_sessions: 30,
-        nearest_session: None,
         summary: HOSTILE.to_owned(),
         contributions: vec![Contribution {
             dimension: Dimension::Target,
@@ -76,16 +60,7 @@ fn alert() -> Alert {
             typical: HOSTILE.to_owned(),
             event: "1".into(),
         }],
-        events: Vec::new(),
-        event_count: 1,
-        credential: None,
-        decision: Decision::Alert,
-        withheld: None,
-        revocation: None,
-        tags: Vec::new(),
-        approvals: Vec::new(),
-        model_version: "m".into(),
-        config_version: "c".into(),
+        ..fixture::alert(HOSTILE, "alt_1", "2026-05-04T10:00:00Z".parse().unwrap())
     }
 }
 

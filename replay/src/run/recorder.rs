@@ -16,8 +16,9 @@ use super::folder::{ALERTS, FolderError, LABELS, QUARANTINE, REVOCATIONS, refuse
 use super::{Digest, Folder, RunError, write_line};
 use crate::drive::{Role, Watch};
 use crate::inject::Made;
+use crate::provenance::{InputFile, Provenance};
 use crate::quality::{Collector, Judgement, Quality};
-use crate::summary::{InputFile, Learned};
+use crate::summary::Learned;
 use crate::table::{Format, Row, Table, TableState};
 use crate::tally::Tally;
 use crate::trace::Rejected;
@@ -171,9 +172,8 @@ impl Recorder {
         })
     }
 
-    /// Writes what is left and ends every file.
-    pub(super) fn finish(mut self, folder: &mut Folder) -> Result<Recording, RunError> {
-        self.table.finish().map_err(|source| cannot_write(self.table_name, source))?;
+    /// Writes what is left and ends every file; the table last, because it carries the digest.
+    pub(super) fn finish(mut self, folder: &mut Folder, provenance: &Provenance) -> Result<Recording, RunError> {
         let mut alerts = folder.create(ALERTS)?;
         for alert in &self.recording.alerts {
             self.digest.alert(alert)?;
@@ -194,6 +194,8 @@ impl Recorder {
             write().map_err(|source| cannot_write(LABELS, source))?;
         }
         self.recording.digest = self.digest.finish();
+        let properties = provenance.properties(&self.recording.digest);
+        self.table.finish(&properties).map_err(|source| cannot_write(self.table_name, source))?;
         self.recording.quality = self.collector.as_ref().map(Collector::figures);
         self.recording.judgement = self.collector.as_ref().map(Collector::judgement);
         Ok(self.recording)

@@ -15,8 +15,8 @@ use super::state_log::StateLog;
 use super::{Checkpoints, Options, RunError};
 use crate::drive::{Drive, Place, Plan, Role, Stage, Step};
 use crate::inject::Injector;
+use crate::provenance::InputFile;
 use crate::quality::Collector;
-use crate::summary::InputFile;
 use crate::trace::{Rejected, Surveyed};
 use crate::verdict::{Handed, Verdicts};
 

@@ -13,7 +13,7 @@ use models::dimension::Dimension;
 use models::event::Event;
 
 use super::{Ablation, Measured, NewTasks, Point, Set, SuiteError, Worth, judging, order_only};
-use crate::drive::{Half, Plan, Role, Watch, drive};
+use crate::drive::{Half, Plan, Role, Watch, Window, drive};
 use crate::label::Labels;
 use crate::quality::{Collector, Method, Quality};
 use crate::trace::{Rejected, Surveyed, survey};
@@ -71,7 +71,7 @@ impl Opened {
             alerts: BTreeSet::new(),
             spoken: BTreeSet::new(),
         };
-        drive(&plan, &mut meter)?;
+        drive(&plan, Window::default(), &mut meter)?;
         Ok(meter)
     }
 

@@ -70,6 +70,7 @@ pub(super) fn html(sweep: &Sweep) -> Result<String, ReportError> {
         best: line(sweep, |at| at.cost),
         worst: line(sweep, |at| at.worst),
         inputs: sweep
+            .provenance
             .inputs
             .iter()
             .take(MAX_ROWS)

@@ -14,7 +14,7 @@ use models::event::Event;
 use serde::Serialize;
 
 use super::grid::Pass;
-use crate::drive::{DriveError, Plan, Role, Watch, drive};
+use crate::drive::{DriveError, Plan, Role, Watch, Window, drive};
 use crate::label::Labels;
 use crate::quality::{Collector, Delays, Estimate, RightOrWrong};
 use crate::trace::{Rejected, Surveyed};
@@ -23,6 +23,7 @@ use crate::trace::{Rejected, Surveyed};
 pub(super) struct Frame<'a> {
     pub(super) learn: &'a [Surveyed],
     pub(super) events: &'a [Surveyed],
+    pub(super) window: Window,
     pub(super) freeze: bool,
     pub(super) labels: Option<&'a Arc<Labels>>,
     pub(super) seed: u64,
@@ -97,7 +98,7 @@ pub(super) fn run(frame: &Frame<'_>, pass: &Pass) -> Result<Vec<Counted>, DriveE
         shift: Duration::ZERO,
         threads: NonZeroUsize::MIN,
     };
-    drive(&plan, &mut counters)?;
+    drive(&plan, frame.window, &mut counters)?;
     Ok(counters.of.iter().map(|counter| counter.counted(frame.labels.is_some())).collect())
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Row;
+use super::{Property, Row};
 use footer::Footer;
 use group::{Group, ROW_GROUP};
 
@@ -66,8 +66,9 @@ impl Writer {
         Ok(ParquetState { length: self.length, footer: self.footer.to_bytes()?, rest })
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(super) fn finish(mut self, about: &[Property]) -> io::Result<()> {
         self.flush()?;
+        self.footer.tell(about);
         let footer = self.footer.to_bytes()?;
         self.out.write_all(&footer)?;
         self.out.write_all(&u32::try_from(footer.len()).map_err(io::Error::other)?.to_le_bytes())?;

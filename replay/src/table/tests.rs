@@ -37,7 +37,7 @@ fn written(format: Format, rows: &[Row<'_>]) -> tempfile::NamedTempFile {
     for row in rows {
         table.push(row).unwrap();
     }
-    table.finish().unwrap();
+    table.finish(&[]).unwrap();
     file
 }
 
@@ -102,13 +102,30 @@ fn a_table_that_goes_on_from_a_state_is_the_table_that_was_never_interrupted() {
             let state = table.state().unwrap();
             // What is written after the state was taken is lost with the process.
             rows[..10].iter().for_each(|row| table.push(row).unwrap());
-            table.finish().unwrap();
+            table.finish(&[]).unwrap();
             let stored: TableState = postcard::from_bytes(&postcard::to_stdvec(&state).unwrap()).unwrap();
             table = Table::resume(format, file.path(), &stored).unwrap();
             done = stop;
         }
         rows[done..].iter().for_each(|row| table.push(row).unwrap());
-        table.finish().unwrap();
+        table.finish(&[]).unwrap();
         assert!(std::fs::read(file.path()).unwrap() == whole, "{format:?}");
     }
+}
+
+#[test]
+fn a_parquet_table_tells_what_it_was_made_from_and_its_rows_stay_the_same() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut table = Table::create(Format::Parquet, file.path()).unwrap();
+    for row in &rows() {
+        table.push(row).unwrap();
+    }
+    table.finish(&[("digest".to_owned(), "ab".to_owned()), ("seed".to_owned(), "7".to_owned())]).unwrap();
+    let mut reader = ParquetReader::new(File::open(file.path()).unwrap());
+    let told = reader.get_metadata().unwrap().key_value_metadata().clone().unwrap();
+    for (name, value) in [("driftwatch.digest", "ab"), ("driftwatch.seed", "7")] {
+        let found = told.iter().find(|entry| entry.key == name).and_then(|entry| entry.value.as_deref());
+        assert_eq!(found, Some(value), "{name}");
+    }
+    assert!(frame(&file).equals_missing(&frame(&written(Format::Parquet, &rows()))));
 }

@@ -110,7 +110,10 @@ mod tests {
     use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
     use serde_json::Value;
 
+    use super::super::Span;
     use super::*;
+
+    const ARRIVAL_MILLIS: i64 = 1_777_888_800_000;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_topic_is_written_to_its_end_without_what_is_no_event() {
@@ -121,12 +124,13 @@ mod tests {
             ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
         let event = |id: i32| format!(r#"{{"id":"{id}","time":"2026-05-04T10:00:00Z","identity":"bot","tool":"t"}}"#);
         for (partition, payload) in [(0, event(1)), (2, event(2)), (0, "no event".to_owned()), (0, event(3))] {
-            let record = FutureRecord::<(), _>::to("t").partition(partition).payload(&payload);
+            let record =
+                FutureRecord::<(), _>::to("t").partition(partition).payload(&payload).timestamp(ARRIVAL_MILLIS);
             producer.send(record, ANSWER).await.expect("sent");
         }
         let config = format!("[[source.kafka]]\nbrokers = '{brokers}'\ntopic = 't'\n");
         let config = Config::parse(&config).expect("valid");
-        let (counts, lines) = recorded(config.clone(), Range::default()).await;
+        let (counts, lines) = recorded(config.clone(), Range::default(), Span::default()).await;
         assert_eq!(counts, (3, 1));
         let place = |line: &Value| (line["id"].to_string(), line["recorded"]["position"].as_i64());
         let mut places: Vec<_> = lines.iter().map(place).collect();
@@ -137,16 +141,24 @@ mod tests {
         assert_eq!((&told["clock"], &told["trust"]), (&clock_of("kafka:t", 2).into(), &"observe".into()));
 
         let part = Range { partition: Some(0), from_offset: Some(1), to_offset: Some(2) };
-        assert_eq!(recorded(config.clone(), part).await.0, (0, 1));
+        assert_eq!(recorded(config.clone(), part, Span::default()).await.0, (0, 1));
         let part = Range { from_offset: Some(1), ..Range::default() };
-        assert_eq!(recorded(config, part).await.0, (1, 1));
+        assert_eq!(recorded(config.clone(), part, Span::default()).await.0, (1, 1));
+
+        // The first millisecond is within, the last one is not.
+        let arrival = Timestamp::from_millis(ARRIVAL_MILLIS);
+        let next = Timestamp::from_millis(ARRIVAL_MILLIS + 1);
+        for (from, to, counts) in [(arrival, next, (3, 1)), (next, next, (0, 0)), (Timestamp::EPOCH, arrival, (0, 0))] {
+            let span = Span { from: Some(from), to: Some(to) };
+            assert_eq!(recorded(config.clone(), Range::default(), span).await.0, counts, "{from} to {to}");
+        }
     }
 
-    async fn recorded(config: Config, range: Range) -> ((u64, u64), Vec<Value>) {
+    async fn recorded(config: Config, range: Range, span: Span) -> ((u64, u64), Vec<Value>) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let out = Box::new(file.reopen().expect("the same file"));
         let counts = tokio::task::spawn_blocking(move || {
-            let mut lines = Lines { out, written: 0, left_out: 0 };
+            let mut lines = Lines { out, span, written: 0, left_out: 0 };
             record(&config, "t", range, &mut lines).map(|()| (lines.written, lines.left_out))
         });
         let counts = counts.await.expect("no panic").expect("recorded");

@@ -1,10 +1,11 @@
 use datasets::reader::labels::Label;
-use models::alert::{Alert, AlertId, AlertKind, Severity};
+use models::alert::Alert;
 use models::assessment::{Assessment, Decision, Outcome};
 use models::dimension::Dimension;
 use models::event::{Event, Timestamp, decode};
 
 use super::*;
+use crate::fixture;
 use crate::label::Labels;
 use crate::quality::{Collector, Unlabelled};
 
@@ -33,36 +34,8 @@ fn assessment(session: &str, evidence: f64, alarm: bool) -> Assessment {
 }
 
 fn alert(event: &Event, id: &str) -> Alert {
-    Alert {
-        id: AlertId(id.into()),
-        kind: AlertKind::ScopeDrift,
-        tenant: event.tenant.clone(),
-        identity: event.identity.clone(),
-        session: event.session.clone().unwrap_or_default(),
-        task: None,
-        opened: event.time,
-        updated: event.time,
-        closed: false,
-        severity: Severity::High,
-        score: 9.0,
-        p: 0.001,
-        ranked_among: 1000,
-        evidence: 9.0,
-        history_sessions: 30,
-        summary: String::new(),
-        contributions: Vec::new(),
-        events: Vec::new(),
-        event_count: 1,
-        credential: None,
-        decision: Decision::Alert,
-        withheld: None,
-        revocation: None,
-        tags: Vec::new(),
-        approvals: Vec::new(),
-        nearest_session: None,
-        model_version: "m".into(),
-        config_version: "c".into(),
-    }
+    let session = event.session.clone().unwrap_or_default();
+    Alert { tenant: event.tenant.clone(), session, ..fixture::alert(&event.identity, id, event.time) }
 }
 
 /// Plays three events of a session; the alarm is at the last one.

@@ -3,10 +3,11 @@
 use std::io;
 
 use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TCompactOutputProtocol};
-use polars_parquet_format::{ColumnChunk, FileMetaData};
+use polars_parquet_format::{ColumnChunk, FileMetaData, KeyValue};
 
-use super::MAGIC;
 use super::group::Group;
+use super::{MAGIC, Property};
+use crate::provenance::in_parquet;
 
 /// Bytes behind the footer: its length and the magic.
 const TAIL_BYTES: usize = size_of::<u32>() + MAGIC.len();
@@ -38,6 +39,12 @@ impl Footer {
             self.0.row_groups.push(group);
         }
         Ok(pages)
+    }
+
+    /// Adds what readers find in the metadata of the file.
+    pub(super) fn tell(&mut self, about: &[Property]) {
+        let entries = about.iter().map(|(name, value)| KeyValue::new(in_parquet(name), value.clone()));
+        self.0.key_value_metadata.get_or_insert_default().extend(entries);
     }
 
     pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {

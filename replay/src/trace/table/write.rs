@@ -10,9 +10,10 @@ use polars::prelude::{
     IntoSeries, ListBuilderTrait, ListStringChunkedBuilder, PolarsResult, PrimitiveChunkedBuilder, Schema,
     StringChunkedBuilder, TimeUnit, TimeZone, UInt64Type,
 };
-use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
+use polars_io::parquet::write::{BatchedWriter, KeyValueMetadata, ParquetWriter};
 
 use super::field::{Field, Kind};
+use crate::provenance::{Property, in_parquet};
 
 /// Rows of a row group.
 const ROW_GROUP: usize = 65_536;
@@ -163,9 +164,12 @@ pub(crate) struct EventTable {
 }
 
 impl EventTable {
-    /// Creates or replaces a file.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let file = ParquetWriter::new(BufWriter::new(File::create(path)?)).set_parallel(false);
+    /// Creates or replaces a file that carries `about` in its metadata.
+    pub(crate) fn create(path: &Path, about: &[Property]) -> io::Result<Self> {
+        let about = about.iter().map(|(name, value)| (in_parquet(name), value.clone()));
+        let file = ParquetWriter::new(BufWriter::new(File::create(path)?))
+            .set_parallel(false)
+            .with_key_value_metadata(Some(KeyValueMetadata::from_static(about.collect())));
         let file = file.batched(&schema()).map_err(io::Error::other)?;
         Ok(Self { file, rows: 0, columns: builders() })
     }
@@ -235,7 +239,7 @@ mod tests {
         let bare = r#"{"id":"2","time":"2026-05-04T10:00:01Z","identity":"bot","tool":"send"}"#;
         let events = [full, bare, full].map(|json| decode(json.as_bytes()).unwrap().event);
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut table = EventTable::create(file.path()).unwrap();
+        let mut table = EventTable::create(file.path(), &[]).unwrap();
         for event in &events {
             table.push(event).unwrap();
         }
