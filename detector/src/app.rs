@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::fleet::handover::Handover;
 use crate::source::ingest::Ingest;
 use crate::store::{Positions, Store, StoreError, feed};
 use crate::telemetry::Telemetry;
@@ -41,6 +42,7 @@ struct Inner {
     telemetry: Telemetry,
     sources: Sources,
     ingest: Ingest,
+    handover: Option<Handover>,
 }
 
 impl App {
@@ -48,7 +50,13 @@ impl App {
     ///
     /// # Errors
     /// When the feed and the positions cannot be read.
-    pub(crate) fn new(config: Config, store: Store, engine: EngineHandle, ingest: Ingest) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        config: Config,
+        store: Store,
+        engine: EngineHandle,
+        ingest: Ingest,
+        handover: Option<Handover>,
+    ) -> Result<Self, StoreError> {
         let feed = watch::Sender::new(store.read(feed::newest)?);
         let committed = watch::Sender::new(store.positions()?);
         let telemetry = Telemetry::new(store.counts()?);
@@ -61,6 +69,7 @@ impl App {
             telemetry,
             sources: Sources::default(),
             ingest,
+            handover,
         })))
     }
 
@@ -155,6 +164,11 @@ impl App {
     /// The writer of the inbox.
     pub(crate) fn ingest(&self) -> &Ingest {
         &self.0.ingest
+    }
+
+    /// Where the consumer hands partitions over; `None` outside of a fleet.
+    pub(crate) fn handover(&self) -> Option<&Handover> {
+        self.0.handover.as_ref()
     }
 
     /// What each source is doing.

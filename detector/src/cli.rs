@@ -10,6 +10,7 @@ mod score;
 mod serve;
 mod token;
 mod topics;
+mod verify;
 
 use std::io::Write;
 use std::path::Path;
@@ -55,6 +56,8 @@ enum Command {
     Token(token::Args),
     /// Create the Kafka topics that a fleet needs, and compare those that are there.
     Topics(topics::Args),
+    /// Compute a fleet's alerts and revocations once more, in one process, and compare.
+    Verify(verify::Args),
 }
 
 /// Runs the command that the arguments name. Errors are printed as one sentence.
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Topics(args) => topics::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     done.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {

@@ -14,6 +14,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::{App, EngineHandle};
 use crate::config::Config;
+use crate::fleet::handover::Handover;
+use crate::fleet::{self, FleetError, FleetThread};
 use crate::http::{self, ServeError};
 use crate::source::ingest::Ingest;
 use crate::source::{Batch, CHANNEL_BATCHES, file, inbox, kafka};
@@ -45,6 +47,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// What the fleet shares cannot be read.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The system gives no further thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -56,6 +61,9 @@ pub enum EndError {
     /// The last commit failed.
     #[error("the last events are not stored and will be read again: {0}")]
     Store(#[from] StoreError),
+    /// What the fleet shares is of another version.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The listener ended.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -85,13 +93,24 @@ impl Core {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let lock = Lock::take(&config.store.path)?;
         let store = Store::open(&config.store.path)?;
-        let restored = models::engine::Engine::restore(config.engine.clone(), store.state()?)?;
         let (handle, asks) = EngineHandle::channel();
-        let app = App::new(config, store.clone(), handle, Ingest::start(store)?)?;
         let (batches, receiver) = mpsc::channel(CHANNEL_BATCHES);
         let stop = watch::Sender::new(false);
-        let engine = engine::EngineThread::new(app.clone(), restored, Stopping::new(stop.subscribe()));
-        let ended = engine.spawn(receiver, asks).map_err(StartError::Thread)?;
+        let stopping = Stopping::new(stop.subscribe());
+        let ingest = Ingest::start(store.clone())?;
+        let (app, ended) = if let (Some(_), Some(source)) = (&config.fleet, config.source.kafka.first()) {
+            // Half of what the broker waits for, so that giving up a partition never costs the membership.
+            let (handover, owner) = Handover::new(fleet::session_timeout(source) / 2);
+            let app = App::new(config, store, handle, ingest, Some(handover))?;
+            let ended = FleetThread::new(app.clone(), stopping, owner)?.spawn(receiver, asks)?;
+            (app, ended)
+        } else {
+            let restored = models::engine::Engine::restore(config.engine.clone(), store.state()?)?;
+            let app = App::new(config, store, handle, ingest, None)?;
+            let engine = engine::EngineThread::new(app.clone(), restored, stopping);
+            let ended = engine.spawn(receiver, asks).map_err(StartError::Thread)?;
+            (app, ended)
+        };
         Ok(Self { app, batches, stop, ended, _lock: lock })
     }
 

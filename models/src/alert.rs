@@ -226,4 +226,12 @@ pub struct Alert {
 impl Alert {
     /// Most events kept on an alert.
     pub const MAX_EVENTS: usize = 16;
+
+    /// Writes a revocation on the alert that asked for it.
+    pub fn grant(&mut self, revocation: &RevocationId) {
+        self.revocation = Some(revocation.clone());
+        self.withheld = None;
+        self.severity = Severity::Critical;
+        self.decision = Decision::Revoke;
+    }
 }

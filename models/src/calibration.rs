@@ -129,8 +129,10 @@ impl Snapshot {
         self.tenants.find(fingerprint)
     }
 
-    pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantModel> {
-        self.tenants.iter().map(|(_, t)| t)
+    /// Past sessions that ranks are taken among, of all tenants and maturity classes.
+    pub(crate) fn ranked_sessions(&self) -> u64 {
+        let ranked = |tenant: &TenantModel| (0..MATURITY_CLASSES).map(|class| tenant.ranked_among(class)).sum::<f64>();
+        self.tenants.iter().map(|(_, tenant)| ranked(tenant)).sum::<f64>() as u64
     }
 
     /// Takes in what was learned, in the given order; call [`Snapshot::publish`] afterwards.

@@ -7,13 +7,17 @@ mod credentials;
 mod episode;
 mod exemplar;
 mod explain;
+mod fleet;
 mod governor;
 mod handling;
 mod learning;
+mod member;
 mod names;
 mod persist;
 mod promise;
+mod publish;
 mod regroup;
+mod respond;
 mod review;
 mod scoring;
 mod session;
@@ -22,6 +26,7 @@ mod state;
 mod verdict;
 mod views;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,12 +35,17 @@ use self::alternative::Alternatives;
 pub use self::alternative::Considered;
 use self::clock::Clocks;
 use self::credentials::{Credentials, credential_key};
-use self::governor::{Case, Governor};
+pub use self::fleet::{Entry, EntryError, Fleet, Order, Report, View};
+use self::governor::Governor;
+pub use self::member::Member;
+use self::member::Membership;
+use self::publish::Segment;
+use self::respond::{Authority, Case};
 use self::shard::{Others, Place, Shard, Sweep, World, shard_of};
 use crate::alert::{Alert, AlertId};
 use crate::assessment::{Assessment, Outcome};
 use crate::baseline::key_of;
-use crate::calibration::{Pending, Snapshot, TenantModel};
+use crate::calibration::{Snapshot, TenantModel};
 use crate::config::CheckedConfig;
 use crate::decision::{Revocation, Verdict};
 use crate::event::{Event, Timestamp};
@@ -160,6 +170,11 @@ pub enum RestoreError {
         "the stored state was made with another `engine.fingerprint_key`: restore the old key or move the database away"
     )]
     Key,
+    /// Of another partition, or of no fleet.
+    #[error(
+        "the stored state is not that of partition {0}: another topic, or a database that was used without a fleet; move it away"
+    )]
+    Partition(u32),
     /// Not readable.
     #[error("the stored state is damaged at key {0}: restore a backup or move the database away")]
     Damaged(String),
@@ -173,24 +188,17 @@ struct Origin {
     partition: u32,
 }
 
-/// A part of what a shard has learned since the last snapshot.
-#[derive(Debug)]
-struct Segment {
-    shard: usize,
-    /// The number under which a checkpoint has written it.
-    written: Option<u32>,
-    pending: Pending,
-}
-
 /// All detection state.
 #[derive(Debug)]
 pub struct Engine {
     config: CheckedConfig,
     fingerprinter: Fingerprinter,
     shards: Vec<Shard>,
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     nobody: TenantModel,
     governor: Governor,
+    /// In a fleet: what stands in the place of the governor, and of publishing snapshots.
+    member: Option<Box<Membership>>,
     alternatives: Alternatives,
     credentials: Credentials,
     /// Largest event times seen, bounded by arrival.
@@ -215,9 +223,10 @@ impl Engine {
             fingerprinter: Fingerprinter::new(config.key()),
             config,
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            snapshot: Snapshot::default(),
+            snapshot: Arc::default(),
             nobody: TenantModel::default(),
             governor: Governor::default(),
+            member: None,
             alternatives: Alternatives::default(),
             credentials: Credentials::default(),
             clocks: Clocks::default(),
@@ -274,23 +283,26 @@ impl Engine {
             Case { config: &self.config, fingerprinter: &self.fingerprinter, identity, event, time, trust, arrival };
         self.alternatives.begin(&closed);
         let mut effects = Vec::new();
+        let authority: &mut dyn Authority = match &mut self.member {
+            Some(member) => &mut **member,
+            None => &mut self.governor,
+        };
         if let Some(alarm) = &assessed.alarm {
             let slot = shard.slots.get_mut(alarm.index);
             if let Some(episode) = slot.and_then(|s| s.state.episode.as_mut()) {
                 self.alternatives.decide(&case, alarm, &episode.alert);
-                assessed.assessment.decision = self.governor.decide(&case, alarm, &mut episode.alert, &mut effects);
+                assessed.assessment.decision =
+                    respond::decide(authority, &case, alarm, &mut episode.alert, &mut effects);
                 effects.insert(0, Output::Alert(Box::new(episode.alert.clone())));
             }
         }
         if assessed.assessment.outcome == Outcome::Scored && phase != Phase::Warmup {
-            self.governor.active(time, self.config.settings(), assessed.last_seen);
-            if assessed.first_of_day {
-                self.live_identity_days += 1.0;
-                self.governor.promise.acted(time);
-            }
-            effects.extend(self.governor.watch(&case).map(|alert| Output::Alert(Box::new(alert))));
+            authority.acted(time, self.config.settings(), assessed.last_seen, assessed.first_of_day);
+            self.live_identity_days += f64::from(u8::from(assessed.first_of_day));
+            effects.extend(respond::watch(authority, &case).map(|alert| Output::Alert(Box::new(alert))));
             for review in &assessed.reviews {
-                effects.extend(self.governor.review(&case, review).map(|alert| Output::Alert(Box::new(alert))));
+                let alert = respond::review(authority, &case, review);
+                effects.extend(alert.map(|alert| Output::Alert(Box::new(alert))));
             }
             self.alternatives.observe(&case, assessed.last_seen, &assessed.reviews);
         }
@@ -339,49 +351,6 @@ impl Engine {
         for shard in &mut self.shards {
             shard.sweep(&world, what, out);
         }
-    }
-
-    /// Publishes what has been learned so far at once, as at the end of an epoch, after completing every live session:
-    /// between learning a baseline and scoring against it. Alerts that close on the way are appended to `out`.
-    pub fn publish(&mut self, out: &mut Vec<Output>) {
-        self.sweep(Sweep::All, out);
-        self.publish_pending();
-    }
-
-    fn publish_pending(&mut self) {
-        self.since_publish = 0;
-        // First what checkpoints have written, then the rest, each in shard order: the same after a restart.
-        for (number, shard) in self.shards.iter_mut().enumerate() {
-            if !shard.pending.is_empty() {
-                let pending = std::mem::take(&mut shard.pending);
-                self.set_aside.push(Segment { shard: number, written: None, pending });
-            }
-        }
-        self.set_aside.sort_by_key(|segment| segment.shard);
-        let mut news = Pending::default();
-        let mut of = None;
-        for segment in std::mem::take(&mut self.set_aside) {
-            // The segments of a shard are learned as one: how often a checkpoint cut them changes nothing, to the last bit.
-            if of.replace(segment.shard) != Some(segment.shard) {
-                self.snapshot.learn(&std::mem::take(&mut news));
-            }
-            news.append(segment.pending);
-            self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
-        }
-        self.snapshot.learn(&news);
-        let passed = self.clocks.latest().seconds_since(self.last_decay);
-        if passed > SHARED_DECAY_EVERY {
-            if self.last_decay != Timestamp::EPOCH {
-                self.snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
-            }
-            self.last_decay = self.clocks.latest();
-            self.regroup();
-        }
-        self.snapshot.publish(self.config.settings().budget.false_alerts_per_1000_identity_days / 1e3);
-        let identity_days = self.live_identity_days;
-        self.governor.fill(identity_days, self.config.settings());
-        self.alternatives.fill(identity_days);
-        self.published = true;
     }
 
     fn verdict(&mut self, alert: &AlertId, tenant: &str, identity: &str, verdict: Verdict) {

@@ -29,11 +29,17 @@ pub struct Driftwatch {
 impl Driftwatch {
     /// Starts the service with these settings and an empty store, and waits until it is ready.
     pub async fn start(settings: &Settings) -> Result<Self> {
+        let mut driftwatch = Self::prepare(settings)?;
+        driftwatch.restart().await?;
+        Ok(driftwatch)
+    }
+
+    /// Writes its configuration and starts nothing yet.
+    pub fn prepare(settings: &Settings) -> Result<Self> {
         let directory = scratch::directory("service")?;
         let [port] = scratch::free_ports()?;
-        let mut driftwatch = Self { directory, port, process: None };
+        let driftwatch = Self { directory, port, process: None };
         driftwatch.configure(settings)?;
-        driftwatch.restart().await?;
         Ok(driftwatch)
     }
 

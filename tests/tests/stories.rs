@@ -12,6 +12,8 @@ mod crash;
 mod dead_endpoint;
 #[path = "stories/demo.rs"]
 mod demo;
+#[path = "stories/fleet.rs"]
+mod fleet;
 #[path = "stories/flow.rs"]
 mod flow;
 #[path = "stories/harness.rs"]

@@ -51,7 +51,7 @@ impl Fixture {
         let config = Config::parse(&format!("[store]\npath = '{}'\n{settings}", path.display())).unwrap();
         let store = Store::open(&path).unwrap();
         let (handle, mut asks) = EngineHandle::channel();
-        let app = App::new(config, store.clone(), handle, Ingest::start(store).unwrap()).unwrap();
+        let app = App::new(config, store.clone(), handle, Ingest::start(store).unwrap(), None).unwrap();
         let answers = Arc::new(Mutex::new(Answers { view: view(), identities: Vec::new() }));
         let (engine_app, told) = (app.clone(), Arc::clone(&answers));
         tokio::spawn(async move {

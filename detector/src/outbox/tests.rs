@@ -68,7 +68,7 @@ impl Bench {
         let checked = Config::parse(&config).unwrap();
         let store = Store::open(&checked.store.path).unwrap();
         let ingest = Ingest::start(store.clone()).unwrap();
-        let app = App::new(checked, store, EngineHandle::channel().0, ingest).unwrap();
+        let app = App::new(checked, store, EngineHandle::channel().0, ingest, None).unwrap();
         let lane = |endpoint: &crate::webhook::Endpoint| Lane::new(app.clone(), Sender::new(endpoint.clone()).unwrap());
         let lanes = app.config().webhooks.iter().map(lane).collect();
         Self { app, lanes, dir, config }

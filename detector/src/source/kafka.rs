@@ -7,24 +7,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use models::engine::Trust;
 use models::event::{MAX_EVENT_BYTES, Timestamp};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::mpsc;
 
 use super::{BATCH_ITEMS, Batch, Envelope, Item};
 use crate::app::{App, Handed, State};
 use crate::config::KafkaSource;
+use crate::fleet::appended;
+use crate::fleet::handover::{Handover, Reading};
 use crate::service::Sink;
 use context::Context;
 
 /// How long a stop waits for what was handed over to become durable, so that the group's offsets end where the store does.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How long the client may take to move to another offset.
+const SEEK: Duration = Duration::from_secs(10);
+
 /// How often the group's offsets follow the store.
 const FOLLOW: Duration = Duration::from_secs(1);
+
+/// Header of a record that deserves less trust than its topic: one that came over HTTP and was passed on.
+pub(crate) const TRUST_HEADER: &str = "driftwatch-trust";
+/// Its value.
+pub(crate) const OBSERVE: &[u8] = b"observe";
 
 /// Name of the source in the positions.
 pub fn name(config: &KafkaSource) -> String {
@@ -94,9 +106,16 @@ type Sent = BTreeMap<i32, i64>;
 async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink: &mut Sink, sent: &mut Sent) {
     let context = Arc::clone(consumer.context());
     let mut follow = tokio::time::interval(FOLLOW);
+    let mut readings = sink.app().handover().and_then(Handover::readings);
     loop {
         let first = tokio::select! {
             message = consumer.recv() => message,
+            Some(reading) = next(&mut readings) => {
+                if let Err(error) = follow_owner(consumer, reading) {
+                    context.status().failing(format!("a partition cannot be read on: {error}"));
+                }
+                continue;
+            }
             _ = follow.tick() => {
                 commit(consumer, &context.to_commit(), CommitMode::Async);
                 continue;
@@ -121,6 +140,33 @@ async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink:
                 return;
             }
             sent.insert(partition, end);
+        }
+    }
+}
+
+/// What the thread that owns the partitions wants next; never, outside of a fleet.
+async fn next(readings: &mut Option<mpsc::UnboundedReceiver<Reading>>) -> Option<Reading> {
+    match readings {
+        Some(readings) => readings.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn follow_owner(consumer: &StreamConsumer<Context>, reading: Reading) -> KafkaResult<()> {
+    let context = consumer.context();
+    let (Reading::Resume(partition, _) | Reading::Pause(partition)) = reading;
+    let mut list = TopicPartitionList::new();
+    list.add_partition(context.topic(), partition);
+    match reading {
+        Reading::Resume(_, offset) => {
+            // A few milliseconds; the fetcher answers between two requests.
+            consumer.seek(context.topic(), partition, Offset::Offset(offset), SEEK)?;
+            context.resumed(partition);
+            consumer.resume(&list)
+        }
+        Reading::Pause(_) => {
+            context.paused(partition);
+            consumer.pause(&list)
         }
     }
 }
@@ -162,21 +208,31 @@ fn collect(
         // Given away and back since the batch was begun: what was read before will be read again.
         *read = empty();
     }
-    read.batch.items.push(item(&message, config, now_ms));
+    // In a fleet, what a second reader of the same log sees too; the clock of this process is none of that.
+    let fleet = context.is_fleet();
+    let received_at = if fleet { appended(&message).as_nanos() / 1_000_000 } else { now_ms };
+    read.batch.items.push(item(&message, config, received_at));
 }
 
-fn item(message: &BorrowedMessage<'_>, config: &KafkaSource, now_ms: i64) -> Item {
+pub(crate) fn item(message: &BorrowedMessage<'_>, config: &KafkaSource, received_at: i64) -> Item {
     // A record without a value (a tombstone) is no event; it is set aside like any other.
     let payload = message.payload().unwrap_or_default();
     let headers = message.headers().into_iter().flat_map(Headers::iter);
     Item {
         position: message.offset(),
-        received_at: now_ms,
-        trust: config.trust,
+        received_at,
+        trust: trust_of(message, config),
         raw: payload.get(..MAX_EVENT_BYTES).unwrap_or(payload).to_vec(),
         length: payload.len() as u64,
         envelope: Envelope::of(headers.filter_map(|header| Some((header.key, header.value?)))),
     }
+}
+
+/// The trust of the source, unless the record says that it deserves less.
+fn trust_of(message: &BorrowedMessage<'_>, config: &KafkaSource) -> Trust {
+    let mut headers = message.headers().into_iter().flat_map(Headers::iter);
+    let observe = headers.any(|header| header.key == TRUST_HEADER && header.value == Some(OBSERVE));
+    if observe { Trust::Observe } else { config.trust }
 }
 
 fn commit(consumer: &StreamConsumer<Context>, offsets: &Sent, mode: CommitMode) {

@@ -1,5 +1,7 @@
 //! The one transaction: everything that some events caused, together with how far their sources have been taken.
 
+mod grant;
+
 use std::collections::BTreeMap;
 
 use models::alert::{Alert, AlertId, Severity};
@@ -9,6 +11,7 @@ use models::engine::{Checkpoint, Output};
 use rusqlite::{Transaction, types::ToSqlOutput};
 use serde::Serialize;
 
+pub(crate) use self::grant::Granted;
 use super::quarantine::Rejected;
 use super::{Positions, feed, quarantine};
 use crate::outbox;
@@ -32,6 +35,10 @@ pub struct Pending {
     // changes, which is the order of the feed.
     pub(crate) alerts: BTreeMap<AlertId, (usize, Box<Alert>)>,
     pub(crate) revocations: Vec<Revocation>,
+    /// In a fleet: what was granted.
+    pub(crate) granted: Vec<Granted>,
+    /// In a fleet: partitions that came to us, with what is still to be delivered for them.
+    pub(crate) adopted: Vec<i32>,
     pub(crate) changes: usize,
 }
 
@@ -108,6 +115,12 @@ impl Pending {
         for revocation in &self.revocations {
             committed.requested += u64::from(write_revocation(tx, revocation, endpoints, now_ms)?);
         }
+        for granted in &self.granted {
+            committed.requested += u64::from(grant::write(tx, granted, endpoints)?);
+        }
+        for partition in &self.adopted {
+            grant::adopt(tx, *partition, endpoints)?;
+        }
         for ruling in &self.rulings {
             write_ruling(tx, ruling)?;
         }
@@ -150,6 +163,8 @@ impl Pending {
 /// Writes the newest form of an alert beside its verdict; whether it is new.
 fn write_alert(tx: &Transaction<'_>, alert: &Alert) -> rusqlite::Result<bool> {
     let seq = feed::next_seq(tx)?;
+    let granted = grant::of(tx, alert)?;
+    let alert = granted.as_ref().unwrap_or(alert);
     let shown = alert.decision > Decision::Record;
     let body = json(alert)?;
     let (severity, decision) = (alert.severity.as_str(), alert.decision.as_str());
@@ -192,6 +207,15 @@ fn write_revocation(
     endpoints: &[Endpoint],
     now_ms: i64,
 ) -> rusqlite::Result<bool> {
+    let new = insert_revocation(tx, revocation, now_ms)?;
+    if new {
+        outbox::enqueue(tx, revocation, endpoints, now_ms)?;
+    }
+    Ok(new)
+}
+
+/// Writes the row of a revocation; whether it is new.
+fn insert_revocation(tx: &Transaction<'_>, revocation: &Revocation, now_ms: i64) -> rusqlite::Result<bool> {
     let known = tx.prepare_cached("SELECT 1 FROM revocations WHERE id = ?1")?.exists([&*revocation.id.0])?;
     if known {
         return Ok(false);
@@ -211,7 +235,6 @@ fn write_revocation(
         now_ms,
         json(revocation)?,
     ))?;
-    outbox::enqueue(tx, revocation, endpoints, now_ms)?;
     Ok(true)
 }
 

@@ -20,6 +20,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     if found.as_deref() != Some(&VERSION.to_string()) {
         return Err(StoreError::Version { found: found.unwrap_or_else(|| "none".to_owned()), expected: VERSION });
     }
+    // Every statement creates what is absent: an older build reads what this one has added.
+    tx.execute_batch(include_str!("schema.sql"))?;
     tx.commit()?;
     Ok(())
 }

@@ -92,6 +92,13 @@ CREATE TABLE IF NOT EXISTS revocations (
     body         TEXT NOT NULL           -- models::decision::Revocation as JSON
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS revocations_by_requested ON revocations (requested_at, id);
+CREATE INDEX IF NOT EXISTS revocations_by_alert ON revocations (alert, requested_at);
+
+-- In a fleet: which partition asked for a revocation. Whoever owns the partition delivers it.
+CREATE TABLE IF NOT EXISTS granted (
+    id        TEXT PRIMARY KEY,
+    partition INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- One row per revocation and endpoint: the durable outbox.
 CREATE TABLE IF NOT EXISTS outbox (

@@ -29,7 +29,7 @@ pub struct Restored {
 }
 
 /// One version of a blob, as far as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Held {
     version: Version,
     deleted: bool,
@@ -135,6 +135,20 @@ impl Fold {
         }
         let turn = self.committed.map(|(_, marker)| marker.turn);
         Ok((Restored { blobs, turn }, Committed::new(writer, outputs)))
+    }
+
+    /// What was committed last, for whoever only looks: nobody is kept from writing on.
+    ///
+    /// # Errors
+    /// When what was committed is not complete.
+    pub fn look(&self) -> Result<Restored, ChangelogError> {
+        let blob = |(name, held): (&Name, &Held)| {
+            let Name::Blob(key) = name else { return None };
+            let whole = held.clone().joined().ok_or_else(|| ChangelogError::Part { key: name.shown() });
+            (!held.deleted).then(|| whole.map(|whole| (key.to_vec(), whole)))
+        };
+        let blobs = self.live.iter().filter_map(blob).collect::<Result<_, _>>()?;
+        Ok(Restored { blobs, turn: self.committed.as_ref().map(|(_, marker)| marker.turn) })
     }
 
     /// Whether a record of this version is one of the owner; else it is garbage.

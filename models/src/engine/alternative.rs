@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::governor::{Case, Governor};
+use super::governor::Governor;
+use super::respond::{self, Case};
 use super::review::Review;
 use super::shard::Alarm;
 use super::{Engine, Output, Timestamp};
@@ -108,7 +109,7 @@ impl Alternatives {
             let mut own = own(alert, config, known);
             let before = own.severity;
             let mut effects = Vec::new();
-            considered.decision = governor.decide(&Case { config, ..*case }, alarm, &mut own, &mut effects);
+            considered.decision = respond::decide(governor, &Case { config, ..*case }, alarm, &mut own, &mut effects);
             let response = Response {
                 critical: was_critical || own.severity > before,
                 decision: own.decision,
@@ -125,9 +126,10 @@ impl Alternatives {
     pub(super) fn observe(&mut self, case: &Case<'_>, last_seen: Option<Timestamp>, reviews: &[Review]) {
         for (Alternative { config, governor, .. }, considered) in self.each() {
             let case = Case { config, ..*case };
-            governor.active(case.time, config.settings(), last_seen);
-            let alerts = governor.watch(&case).into_iter();
-            let alerts: Vec<Alert> = alerts.chain(reviews.iter().filter_map(|r| governor.review(&case, r))).collect();
+            governor.activity.acted(case.time, config.settings(), last_seen);
+            let used = respond::watch(governor, &case);
+            let reviewed = reviews.iter().filter_map(|r| respond::review(governor, &case, r));
+            let alerts: Vec<Alert> = used.into_iter().chain(reviewed).collect();
             considered.outputs.extend(alerts.into_iter().map(|alert| Output::Alert(Box::new(alert))));
         }
     }

@@ -1,36 +1,33 @@
-//! What stops us: policy, ledger, brake. Decides for the fleet, in event order, after a shard has judged one identity.
+//! What stops us: ledger and brake. Rules for the whole fleet, in the order in which it is asked.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::credentials::credential_key;
+use super::Output;
 use super::promise::Promise;
-use super::review::Review;
-use super::shard::Alarm;
-use super::{MODEL_VERSION, Output, Trust};
-use crate::alert::{Alert, AlertId, AlertKind, Severity};
-use crate::assessment::Decision;
-use crate::config::{CheckedConfig, EngineConfig};
-use crate::decision::{Mode, Revocation, RevocationId, RevocationSubject, Verdict, Withheld};
-use crate::event::{Event, Timestamp};
+use super::respond::{About, Answer, Authority, Proposal, beyond_grace};
+use crate::alert::{Alert, AlertId, AlertKind};
+use crate::config::EngineConfig;
+use crate::decision::{RevocationId, Verdict, Withheld};
+use crate::event::Timestamp;
 use crate::fingerprint::{Fingerprinter, Kind};
 
 /// Revocations that the ledger allows before its budget has earned any: the operator's float.
 const LEDGER_FLOAT: f64 = 5.0;
-/// Credentials watched after their revocation was requested.
+/// Subjects watched after their revocation was requested.
 const WATCHED: usize = 4096;
 /// Proposals remembered, so that each is made once.
 const PROPOSED: usize = 256;
-/// Use of a credential this soon after its revocation was requested may still be under way.
-const GRACE_SECONDS: f64 = 60.0;
 
-/// A credential whose revocation was requested.
+/// A credential or session whose revocation was requested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Watched {
-    revocation: RevocationId,
-    requested: Timestamp,
-    used: bool,
+pub(super) struct Watched {
+    pub revocation: RevocationId,
+    pub alert: AlertId,
+    pub requested: Timestamp,
+    /// Whether its use afterwards has been told.
+    pub used: bool,
 }
 
 /// Fleet-wide state of decisions.
@@ -42,11 +39,10 @@ pub(super) struct Governor {
     filled_to: f64,
     /// Revocations of the brake's window: when, and of whom.
     recent: Vec<(Timestamp, u64)>,
-    /// Identities active in the brake's window: current and previous half, and when the current one began.
-    active: [u64; 2],
-    half_began: Timestamp,
+    pub activity: Activity,
     brake_open: bool,
-    watched: BTreeMap<u64, Watched>,
+    /// By subject.
+    pub watched: BTreeMap<u64, Watched>,
     pub promise: Promise,
     pub alerts_opened: u64,
     /// Proposals made for whole peer groups.
@@ -59,8 +55,7 @@ impl Default for Governor {
             ledger: LEDGER_FLOAT,
             filled_to: 0.0,
             recent: Vec::new(),
-            active: [0; 2],
-            half_began: Timestamp::EPOCH,
+            activity: Activity::default(),
             brake_open: false,
             watched: BTreeMap::new(),
             promise: Promise::default(),
@@ -70,16 +65,34 @@ impl Default for Governor {
     }
 }
 
-/// An event with what decisions about it depend on.
-#[derive(Clone, Copy)]
-pub(super) struct Case<'a> {
-    pub config: &'a CheckedConfig,
-    pub fingerprinter: &'a Fingerprinter,
-    pub identity: u64,
-    pub event: &'a Event,
-    pub time: Timestamp,
-    pub trust: Trust,
-    pub arrival: Option<Timestamp>,
+/// Identities active in the brake's window: in the current and the previous half, and when the current one began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Activity {
+    active: [u64; 2],
+    half_began: Timestamp,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self { active: [0; 2], half_began: Timestamp::EPOCH }
+    }
+}
+
+impl Activity {
+    /// Counts an identity, once in each half of the window. `last_seen` is when it acted before.
+    pub(super) fn acted(&mut self, time: Timestamp, settings: &EngineConfig, last_seen: Option<Timestamp>) {
+        let half = settings.brake.window.as_nanos() / 2;
+        // Saturating: an event may carry any time between 1678 and 2261.
+        if time.as_nanos().saturating_sub(self.half_began.as_nanos()) > half {
+            self.active = [0, self.active[0]];
+            self.half_began = time;
+        }
+        self.active[0] += u64::from(last_seen.is_none_or(|seen| seen < self.half_began));
+    }
+
+    pub(super) fn identities(&self) -> u64 {
+        self.active.iter().sum()
+    }
 }
 
 impl Governor {
@@ -112,247 +125,117 @@ impl Governor {
         self.filled_to = identity_days;
     }
 
-    /// Counts an identity as active in the brake's window, once in each half of it. `last_seen` is when it acted before.
-    pub(super) fn active(&mut self, time: Timestamp, settings: &EngineConfig, last_seen: Option<Timestamp>) {
-        let half = settings.brake.window.as_nanos() / 2;
-        // Saturating: an event may carry any time between 1678 and 2261.
-        if time.as_nanos().saturating_sub(self.half_began.as_nanos()) > half {
-            self.active = [0, self.active[0]];
-            self.half_began = time;
-        }
-        self.active[0] += u64::from(last_seen.is_none_or(|seen| seen < self.half_began));
-    }
-
-    /// Decides about one event of an open episode: sets the alert's decision and asks for a revocation where everything
-    /// allows one.
-    pub(super) fn decide(
-        &mut self,
-        case: &Case<'_>,
-        alarm: &Alarm,
-        alert: &mut Alert,
-        out: &mut Vec<Output>,
-    ) -> Decision {
-        let settings = case.config.settings();
-        let mode = mode_of(settings, case.event);
-        if alarm.opened && mode != Mode::Shadow {
-            self.alerts_opened += 1;
-            self.promise.opened(&alert.id, case.time);
-        }
-        if mode == Mode::Shadow {
-            // An alert that another rule has shown stays shown: an agent must not hide it by choosing its task.
-            return Decision::Record;
-        }
-        let mut decision = Decision::Alert;
-        if alarm.revocable && !self.requested(case, alert) {
-            if let Some(why) = self.withheld(case, alarm, mode) {
-                let opens = why == Withheld::Brake && !std::mem::replace(&mut self.brake_open, true);
-                if opens {
-                    out.push(Output::Alert(Box::new(brake_alert(case, alert))));
-                }
-                alert.withheld = Some(why);
-            } else {
-                let revocation = self.revoke(case, alert);
-                alert.revocation = Some(revocation.id.clone());
-                alert.withheld = None;
-                alert.severity = Severity::Critical;
-                decision = Decision::Revoke;
-                out.push(Output::Revocation(Box::new(revocation)));
-            }
-        }
-        alert.decision = alert.decision.max(decision);
-        alert.decision
-    }
-
-    /// Whether the revocation of what this event uses has been requested already.
-    fn requested(&self, case: &Case<'_>, alert: &Alert) -> bool {
-        match &case.event.credential {
-            Some(credential) => self.watched.contains_key(&credential_key(case.fingerprinter, case.event, credential)),
-            None => alert.revocation.is_some(),
-        }
-    }
-
-    fn withheld(&mut self, case: &Case<'_>, alarm: &Alarm, mode: Mode) -> Option<Withheld> {
-        let settings = case.config.settings();
-        let stale = case.arrival.is_some_and(|arrival| case.time < arrival.saturating_sub(settings.stale_after.0));
-        let elevated =
-            case.event.break_glass.as_ref().is_some_and(|b| b.expires_at.is_none_or(|until| until > case.time));
-        if mode != Mode::Enforce {
-            Some(Withheld::Policy)
-        } else if !alarm.mature {
-            Some(Withheld::Immature)
-        } else if case.trust != Trust::Revoke {
-            Some(Withheld::Source)
-        } else if stale {
-            Some(Withheld::Stale)
-        } else if elevated {
-            Some(Withheld::BreakGlass)
-        } else if self.brake_open || !self.brake_allows(case) {
-            Some(Withheld::Brake)
-        } else if self.ledger < 1.0 {
-            Some(Withheld::Ledger)
-        } else {
-            None
-        }
-    }
-
-    /// Whether one more identity may be revoked within the window.
-    fn brake_allows(&mut self, case: &Case<'_>) -> bool {
-        let brake = case.config.settings().brake;
-        let since = case.time.saturating_sub(brake.window.0);
+    /// Whether one more identity may be revoked within the window, of so many active ones.
+    fn brake_allows(&mut self, proposal: &Proposal, active: u64, settings: &EngineConfig) -> bool {
+        let brake = settings.brake;
+        let since = proposal.time.saturating_sub(brake.window.0);
         self.recent.retain(|(time, _)| *time >= since);
-        let active = self.active.iter().sum::<u64>() as f64;
-        let limit = f64::from(brake.identities).max(brake.share * active);
+        let limit = f64::from(brake.identities).max(brake.share * active as f64);
         let mut identities: Vec<u64> = self.recent.iter().map(|(_, identity)| *identity).collect();
-        identities.push(case.identity);
+        identities.push(proposal.fingerprint);
         identities.sort_unstable();
         identities.dedup();
         identities.len() as f64 <= limit
     }
 
-    fn revoke(&mut self, case: &Case<'_>, alert: &Alert) -> Revocation {
-        self.ledger -= 1.0;
-        self.promise.revoked(&alert.id);
-        self.recent.push((case.time, case.identity));
-        let credential = case.event.credential.as_ref();
-        let subject = match credential {
-            Some(c) => RevocationSubject::Credential { id: c.id.clone(), issuer: c.issuer.clone() },
-            None => RevocationSubject::Session { session: alert.session.clone() },
-        };
-        let name = match &subject {
-            RevocationSubject::Credential { id, .. } => id,
-            RevocationSubject::Session { session } => session,
-        };
-        let hex = case.fingerprinter.hex(Kind::Revocation, &[&alert.id.0, name]);
-        let id = RevocationId(format!("rev_{hex}").into());
-        if let Some(credential) = credential {
-            let key = credential_key(case.fingerprinter, case.event, credential);
-            if self.watched.len() >= WATCHED {
-                let oldest = self.watched.iter().min_by_key(|(key, w)| (w.requested, **key)).map(|(key, _)| *key);
-                oldest.and_then(|key| self.watched.remove(&key));
+    /// Grants or withholds a revocation, of `active` identities in the fleet.
+    pub(super) fn rule(
+        &mut self,
+        proposal: &Proposal,
+        active: u64,
+        fingerprinter: &Fingerprinter,
+        settings: &EngineConfig,
+        out: &mut Vec<Output>,
+    ) -> Answer {
+        if self.brake_open || !self.brake_allows(proposal, active, settings) {
+            if !std::mem::replace(&mut self.brake_open, true) {
+                out.push(Output::Alert(Box::new(brake_alert(proposal, fingerprinter))));
             }
-            self.watched.insert(key, Watched { revocation: id.clone(), requested: case.time, used: false });
+            return Answer::Withheld(Withheld::Brake);
         }
-        Revocation {
-            id,
-            alert: alert.id.clone(),
-            tenant: alert.tenant.clone(),
-            identity: alert.identity.clone(),
-            session: alert.session.clone(),
-            subject,
-            requested: case.time,
-            expires_at: credential.and_then(|c| c.expires_at),
-            score: alert.evidence,
-            reason: alert.summary.clone(),
-            tags: alert.tags.clone(),
+        if self.ledger < 1.0 {
+            return Answer::Withheld(Withheld::Ledger);
+        }
+        self.ledger -= 1.0;
+        self.promise.revoked(&proposal.alert);
+        self.recent.push((proposal.time, proposal.fingerprint));
+        let watched = &mut self.watched;
+        if watched.len() >= WATCHED {
+            let oldest = watched.iter().min_by_key(|(key, w)| (w.requested, **key)).map(|(key, _)| *key);
+            oldest.and_then(|key| watched.remove(&key));
+        }
+        let (revocation, alert) = (proposal.id.clone(), proposal.alert.clone());
+        watched.insert(proposal.subject, Watched { revocation, alert, requested: proposal.time, used: false });
+        out.push(Output::Revocation(Box::new(proposal.revocation())));
+        Answer::Granted
+    }
+}
+
+impl Authority for Governor {
+    fn acted(&mut self, time: Timestamp, settings: &EngineConfig, last_seen: Option<Timestamp>, first_of_day: bool) {
+        self.activity.acted(time, settings, last_seen);
+        if first_of_day {
+            self.promise.acted(time);
         }
     }
 
-    /// The alert of a review; `None` where the policy tells nobody, or what speaks for a group has been said already.
-    pub(super) fn review(&mut self, case: &Case<'_>, review: &Review) -> Option<Alert> {
-        if mode_of(case.config.settings(), case.event) == Mode::Shadow {
-            return None;
-        }
-        let identity = if review.shared { "" } else { &*case.event.identity };
-        let parts = [review.kind.as_str(), &*case.event.tenant, identity, &review.subject];
-        let id = AlertId(format!("alt_{}", case.fingerprinter.hex(Kind::Alert, &parts)).into());
-        if review.shared {
-            if self.proposed.contains(&id) {
-                return None;
-            }
+    fn opened(&mut self, alert: &AlertId, time: Timestamp) {
+        self.alerts_opened += 1;
+        self.promise.opened(alert, time);
+    }
+
+    /// It answers at once.
+    fn heard(&self, _subject: u64, _alert: &mut Alert) {}
+
+    fn requested(&self, subject: u64) -> bool {
+        self.watched.contains_key(&subject)
+    }
+
+    fn ask(
+        &mut self,
+        proposal: &Proposal,
+        fingerprinter: &Fingerprinter,
+        settings: &EngineConfig,
+        out: &mut Vec<Output>,
+    ) -> Answer {
+        self.rule(proposal, self.activity.identities(), fingerprinter, settings, out)
+    }
+
+    fn watches(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
+    fn used_after(&mut self, credential: u64, time: Timestamp) -> Option<RevocationId> {
+        let watched = self.watched.get_mut(&credential).filter(|w| !w.used && beyond_grace(w.requested, time))?;
+        watched.used = true;
+        Some(watched.revocation.clone())
+    }
+
+    fn first_notice(&mut self, notice: &AlertId) -> bool {
+        let first = !self.proposed.contains(notice);
+        if first {
             if self.proposed.len() >= PROPOSED {
                 self.proposed.remove(0);
             }
-            self.proposed.push(id.clone());
+            self.proposed.push(notice.clone());
         }
-        if review.kind == AlertKind::SlowDrift {
-            self.promise.opened(&id, case.time);
-        }
-        let mut alert = blank(case, review.kind, id);
-        alert.severity = review.severity;
-        alert.summary.clone_from(&review.summary);
-        alert.tags = review.tags.iter().map(|tag| (*tag).into()).collect();
-        Some(alert)
-    }
-
-    /// An alert if the event uses a credential whose revocation was requested: once a revocation, and never revoking.
-    pub(super) fn watch(&mut self, case: &Case<'_>) -> Option<Alert> {
-        if self.watched.is_empty() {
-            return None;
-        }
-        let credential = case.event.credential.as_ref()?;
-        let key = credential_key(case.fingerprinter, case.event, credential);
-        let watched = self.watched.get_mut(&key)?;
-        if watched.used || case.time.seconds_since(watched.requested) < GRACE_SECONDS {
-            return None;
-        }
-        watched.used = true;
-        let revocation = watched.revocation.clone();
-        let id = case.fingerprinter.hex(Kind::Alert, &["used", &revocation.0]);
-        let mut alert = blank(case, AlertKind::RevokedCredentialUsed, AlertId(format!("alt_{id}").into()));
-        alert.severity = Severity::Critical;
-        alert.summary =
-            format!("`{}` was used after its revocation had been requested", super::explain::shown(&credential.id));
-        alert.revocation = Some(revocation);
-        alert.tags = vec!["NHI1:2025".into(), "T1550.001".into()];
-        Some(alert)
+        first
     }
 }
 
-/// The mode that the policy gives this event.
-fn mode_of(settings: &EngineConfig, event: &Event) -> Mode {
-    let matches = |wanted: &Option<String>, is: bool| wanted.is_none() || is;
-    let rule = settings.policy.iter().find(|rule| {
-        matches(&rule.tenant, rule.tenant.as_deref() == Some(&event.tenant))
-            && matches(
-                &rule.identity_prefix,
-                rule.identity_prefix.as_deref().is_some_and(|p| event.identity.starts_with(p)),
-            )
-            && matches(&rule.task, rule.task.as_deref() == event.task.as_deref())
-    });
-    rule.map_or(settings.mode, |rule| rule.mode)
-}
-
-fn brake_alert(case: &Case<'_>, cause: &Alert) -> Alert {
-    let id = case.fingerprinter.hex(Kind::Alert, &["brake", &cause.id.0]);
-    let mut alert = blank(case, AlertKind::BrakeOpened, AlertId(format!("alt_{id}").into()));
-    alert.severity = Severity::High;
+fn brake_alert(cause: &Proposal, fingerprinter: &Fingerprinter) -> Alert {
+    let about = About {
+        tenant: &cause.tenant,
+        identity: &cause.identity,
+        session: &cause.session,
+        task: cause.task.as_deref(),
+        time: cause.time,
+        config_version: &cause.config_version,
+    };
+    let id = fingerprinter.hex(Kind::Alert, &["brake", &cause.alert.0]);
+    let mut alert = about.blank(AlertKind::BrakeOpened, AlertId(format!("alt_{id}").into()));
     "the brake opened: more identities would be revoked at once than the configuration allows; nothing is revoked \
      automatically until a second person releases it"
         .clone_into(&mut alert.summary);
     alert
-}
-
-/// An alert by rule: no score stands behind it.
-fn blank(case: &Case<'_>, kind: AlertKind, id: AlertId) -> Alert {
-    let event = case.event;
-    Alert {
-        id,
-        kind,
-        tenant: event.tenant.clone(),
-        identity: event.identity.clone(),
-        session: event.session.clone().unwrap_or_default(),
-        task: event.task.clone(),
-        opened: case.time,
-        updated: case.time,
-        closed: true,
-        severity: Severity::High,
-        score: 0.0,
-        p: 1.0,
-        ranked_among: 0,
-        evidence: 0.0,
-        history_sessions: 0,
-        summary: String::new(),
-        contributions: Vec::new(),
-        nearest_session: None,
-        events: Vec::new(),
-        event_count: 1,
-        credential: None,
-        decision: Decision::Alert,
-        withheld: None,
-        revocation: None,
-        tags: Vec::new(),
-        approvals: Vec::new(),
-        model_version: MODEL_VERSION.into(),
-        config_version: case.config.version().into(),
-    }
 }

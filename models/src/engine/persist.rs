@@ -5,22 +5,25 @@
 //! learned since the snapshot, in segments, so that a commit writes only what is new.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clocks;
 use super::governor::Governor;
+use super::member::Membership;
 use super::names::Names;
+use super::publish::Segment;
 use super::shard::{Shard, shard_of};
 use super::state::IdentityState;
-use super::{Checkpoint, Engine, RestoreError, SHARDS, Segment};
+use super::{Checkpoint, Engine, RestoreError, SHARDS};
 use crate::calibration::{Pending, Snapshot};
 use crate::config::CheckedConfig;
 use crate::event::Timestamp;
 use crate::fingerprint::Kind;
 
 /// Format of the stored state. Raise it with every change of a stored struct.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
@@ -37,6 +40,7 @@ struct Shared {
     last_decay: Timestamp,
     live_identity_days: f64,
     governor: Governor,
+    member: Option<Box<Membership>>,
     segments: u32,
 }
 
@@ -95,9 +99,9 @@ impl Engine {
         self.segments += u32::from(wrote_segment);
         out.put.extend(self.credentials.take_changed().map(|(number, slots)| (vec![b'c', number], blob(&slots))));
         if std::mem::take(&mut self.published) {
-            out.put.push((b"t".to_vec(), blob(&self.snapshot)));
-            out.delete.append(&mut self.obsolete);
+            out.put.push((b"t".to_vec(), blob(&*self.snapshot)));
         }
+        out.delete.append(&mut self.obsolete);
         out.put.push((
             b"s".to_vec(),
             blob(&Shared {
@@ -107,6 +111,7 @@ impl Engine {
                 last_decay: self.last_decay,
                 live_identity_days: self.live_identity_days,
                 governor: self.governor.clone(),
+                member: self.member.clone(),
                 segments: self.segments,
             }),
         ));
@@ -147,9 +152,10 @@ impl Engine {
                     engine.last_decay = shared.last_decay;
                     engine.live_identity_days = shared.live_identity_days;
                     engine.governor = shared.governor;
+                    engine.member = shared.member;
                     engine.segments = shared.segments;
                 }
-                b"t" => engine.snapshot = parse::<Snapshot>(key, bytes)?,
+                b"t" => engine.snapshot = Arc::new(parse::<Snapshot>(key, bytes)?),
                 [b'i', ..] => {
                     let state: IdentityState = parse(key, bytes)?;
                     let shard = shard_of(state.fingerprint, SHARDS);

@@ -38,17 +38,21 @@ pub(super) struct Promise {
     days: VecDeque<(i64, u32)>,
 }
 
-fn day_of(time: Timestamp) -> i64 {
+pub(super) fn day_of(time: Timestamp) -> i64 {
     time.as_seconds().div_euclid(86_400)
 }
 
 impl Promise {
     /// Counts an identity-day.
     pub(super) fn acted(&mut self, time: Timestamp) {
-        let day = day_of(time);
+        self.acted_on(day_of(time), 1);
+    }
+
+    /// Counts identities that acted on a day.
+    pub(super) fn acted_on(&mut self, day: i64, identities: u32) {
         match self.days.iter_mut().rev().find(|(known, _)| *known == day) {
-            Some((_, count)) => *count += 1,
-            None => self.days.push_back((day, 1)),
+            Some((_, count)) => *count += identities,
+            None => self.days.push_back((day, identities)),
         }
         while self.days.len() > DAYS as usize {
             self.days.pop_front();

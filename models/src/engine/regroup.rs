@@ -1,6 +1,7 @@
 //! Peer groups for identities whose workload declares none: once a day of event time, by what they do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Engine;
 use super::state::IdentityState;
@@ -70,9 +71,9 @@ impl Engine {
         for (number, own) in groups {
             let group_name = found(number);
             let key = self.fingerprinter.of(Kind::Group, &[&name, &group_name]);
-            self.snapshot.regrouped(tenant, key, everyone, &group_name, own);
+            Arc::make_mut(&mut self.snapshot).regrouped(tenant, key, everyone, &group_name, own);
         }
-        self.snapshot.set_clusters(tenant, clusters);
+        Arc::make_mut(&mut self.snapshot).set_clusters(tenant, clusters);
         for ((shard, at), number) in members.iter().zip(numbers) {
             let Some(shard) = self.shards.get_mut(*shard) else { continue };
             let Some(state) = shard.slots.get_mut(*at).map(|slot| &mut slot.state) else { continue };

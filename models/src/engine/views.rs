@@ -5,7 +5,6 @@ use super::persist::bytes_of;
 use super::shard::{Shard, shard_of};
 use super::state::IdentityState;
 use super::{Engine, SHARDS};
-use crate::calibration::{MATURITY_CLASSES, TenantModel};
 use crate::fingerprint::Kind;
 use crate::view::{EngineView, IdentityView, ScopeView, StepView, ToolView};
 
@@ -94,13 +93,12 @@ impl Engine {
         let mature = |shard: &super::shard::Shard| {
             shard.slots.iter().filter(|s| s.state.history.sessions >= settings.mature_sessions).count() as u64
         };
-        let ranked = |tenant: &TenantModel| (0..MATURITY_CLASSES).map(|c| tenant.ranked_among(c)).sum::<f64>();
         EngineView {
             identities: self.shards.iter().map(|s| s.slots.len() as u64).sum(),
             mature: self.shards.iter().map(mature).sum(),
             event_time: self.clocks.latest(),
             snapshot: self.snapshot.version,
-            ranked_sessions: self.snapshot.tenants().map(ranked).sum::<f64>() as u64,
+            ranked_sessions: self.snapshot.ranked_sessions(),
             mode: settings.mode,
             promised_alerts_per_1000_identity_days: settings.budget.false_alerts_per_1000_identity_days,
             alerts_per_1000_identity_days: (self.live_identity_days >= 1.0)

@@ -22,7 +22,7 @@ fn open(path: &Path) -> EngineThread {
     let store = Store::open(path).expect("a database");
     let engine = Engine::restore(config.engine.clone(), store.state().expect("state")).expect("restored");
     let ingest = Ingest::start(store.clone()).expect("a thread");
-    let app = App::new(config, store, EngineHandle::channel().0, ingest).expect("an application");
+    let app = App::new(config, store, EngineHandle::channel().0, ingest, None).expect("an application");
     EngineThread::new(app, engine, Stopping::new(watch::channel(false).1))
 }
 

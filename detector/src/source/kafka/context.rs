@@ -8,7 +8,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use crate::app::{App, Handed, Source, State};
@@ -26,7 +26,8 @@ pub(super) struct Context {
 
 #[derive(Debug, Default)]
 struct Partition {
-    lease: Lease,
+    /// `None` until what it is read into is there.
+    lease: Option<Lease>,
     /// The group's offset as we last set it.
     followed: Option<i64>,
 }
@@ -40,6 +41,11 @@ impl Context {
         &self.topic
     }
 
+    /// Whether partitions are shared with other processes.
+    pub(super) fn is_fleet(&self) -> bool {
+        self.app.handover().is_some()
+    }
+
     pub(super) fn status(&self) -> &Source {
         &self.status
     }
@@ -50,7 +56,22 @@ impl Context {
 
     /// The lease of a partition, if it is ours.
     pub(super) fn lease(&self, partition: i32) -> Option<Lease> {
-        self.partitions().get(&partition).map(|p| p.lease.clone())
+        self.partitions().get(&partition)?.lease.clone()
+    }
+
+    /// In a fleet: from now on it is read, under a lease of its own.
+    pub(super) fn resumed(&self, partition: i32) {
+        if let Some(partition) = self.partitions().get_mut(&partition) {
+            partition.lease = Some(Lease::default());
+        }
+    }
+
+    /// In a fleet: not read for now, although it is ours.
+    pub(super) fn paused(&self, partition: i32) {
+        let lease = self.partitions().get_mut(&partition).and_then(|partition| partition.lease.take());
+        if let Some(lease) = lease {
+            lease.revoke();
+        }
     }
 
     /// How far a partition is durable in the store.
@@ -79,14 +100,20 @@ impl Context {
     /// Our partitions now; each is read from where the store is, and where the store knows nothing, from the group's
     /// offset or the beginning.
     fn assign(&self, list: &mut TopicPartitionList) -> KafkaResult<()> {
+        let alone = self.app.handover().is_none();
         let mut partitions = self.partitions();
         for mut element in list.elements_for_topic(&self.topic) {
-            if let Some(position) = self.stored(element.partition()) {
+            if let Some(position) = self.stored(element.partition()).filter(|_| alone) {
                 element.set_offset(Offset::Offset(position))?;
             }
-            partitions.insert(element.partition(), Partition::default());
+            let lease = alone.then(Lease::default);
+            partitions.insert(element.partition(), Partition { lease, followed: None });
         }
         Ok(())
+    }
+
+    fn numbers(&self, list: &TopicPartitionList) -> Vec<i32> {
+        list.elements_for_topic(&self.topic).iter().map(TopicPartitionListElem::partition).collect()
     }
 
     /// Not ours any more: what is in flight is dropped before the engine sees it.
@@ -94,7 +121,9 @@ impl Context {
         let mut partitions = self.partitions();
         for element in list.elements_for_topic(&self.topic) {
             if let Some(partition) = partitions.remove(&element.partition()) {
-                partition.lease.revoke();
+                if let Some(lease) = partition.lease {
+                    lease.revoke();
+                }
                 self.status.lost(element.partition());
             }
         }
@@ -105,14 +134,27 @@ impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let assigned = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let handover = self.app.handover();
         let followed = if assigned {
-            self.assign(list)
-                .and_then(|()| if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) })
+            let owned = self
+                .assign(list)
+                .and_then(|()| if cooperative { consumer.incremental_assign(list) } else { consumer.assign(list) });
+            // Before this callback returns, so that nothing is read before there is something to read it into.
+            let owned = owned.and_then(|()| if handover.is_some() { consumer.pause(list) } else { Ok(()) });
+            if let (Ok(()), Some(handover)) = (&owned, handover) {
+                handover.assigned(self.numbers(list));
+            }
+            owned
         } else {
             if what != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
                 self.status.failing(RDKafkaErrorCode::from(what).to_string());
             }
             self.revoke(list);
+            if handover.is_some_and(|handover| !handover.revoked(self.numbers(list))) {
+                tracing::warn!(
+                    "partitions were given up before they were stored; their new owner reads the rest again"
+                );
+            }
             if cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
         };
         let partitions = list.count();

@@ -1,0 +1,243 @@
+//! The thread that owns the state of the partitions that this process has: as `service::engine` is for a process alone.
+//!
+//! It takes batches and hands each event to the member of its partition. Now and then, and before a partition goes, all that
+//! changed is flushed to the changelog, and only then told. The fleet's log and alerts are heard in between.
+
+mod hearing;
+mod orders;
+mod ownership;
+mod storing;
+mod taking;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use models::engine::Output;
+use models::view::EngineView;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::clients::{Clients, FleetError};
+use super::handover::Owner;
+use super::log::Log;
+use super::partition::Partition;
+use super::reader::{self, Ear};
+use super::restore::Progress;
+use super::topics::Topic;
+use crate::app::{App, Ask, Source, State, VerdictError};
+use crate::service::{EndError, Stopping};
+use crate::source::{Batch, kafka};
+use crate::store::commit::Pending;
+
+/// Names of the fleet's topics in the positions.
+const LOG: &str = "fleet:log";
+const ALERTS: &str = "fleet:alerts";
+
+// When to flush: see the commit of a process alone. A flush costs three answers of the broker.
+const FLUSH_EVENTS: usize = 16_384;
+const FLUSH_AFTER: Duration = Duration::from_millis(100);
+/// How often it is looked whether anything waits.
+const TICK: Duration = Duration::from_millis(50);
+/// Pause before what failed is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often the state is measured.
+const MEASURE: Duration = Duration::from_mins(1);
+
+#[derive(Debug)]
+enum Slot {
+    /// Number of the attempt, and how far it is.
+    Restoring(u64, Progress),
+    Running(Box<Partition>),
+}
+
+type Restored = (i32, u64, Result<Partition, FleetError>);
+
+/// Everything that the thread owns.
+#[derive(Debug)]
+pub(crate) struct FleetThread {
+    app: App,
+    stopping: Stopping,
+    clients: Clients,
+    owner: Owner,
+    status: Source,
+    store: Source,
+    log: Log,
+    /// Up to where the log must be heard before anything is restored.
+    log_end: i64,
+    /// Entries of the log and alerts below these offsets are in the store.
+    stored: BTreeMap<(Arc<str>, i32), i64>,
+    partitions: BTreeMap<i32, Slot>,
+    /// Assigned, but the log was not heard yet.
+    waiting: Vec<i32>,
+    attempts: u64,
+    restores: JoinSet<Restored>,
+    pending: Pending,
+    /// Events since the last flush, and when the first of them came.
+    unflushed: usize,
+    since: Option<Instant>,
+    uncommitted: bool,
+    /// Orders that are written, by their offset in the log, answered when they are heard and stored.
+    ordered: BTreeMap<i64, Reply>,
+    names: [Arc<str>; 2],
+    events: Arc<str>,
+    outputs: Vec<Output>,
+    measured: Instant,
+}
+
+#[derive(Debug)]
+enum Reply {
+    Verdict(oneshot::Sender<Result<(), VerdictError>>),
+    Brake(oneshot::Sender<()>),
+}
+
+impl FleetThread {
+    /// Reads what the fleet shares up to now. Blocks.
+    ///
+    /// # Errors
+    /// When the fleet's topics cannot be read, or are of another version.
+    pub(crate) fn new(app: App, stopping: Stopping, owner: Owner) -> Result<Self, FleetError> {
+        let config = app.config();
+        let (Some(fleet), Some(source)) = (&config.fleet, config.source.kafka.first()) else {
+            return Err(FleetError::NoTopic("agent.actions".to_owned()));
+        };
+        let clients = Clients::new(source, fleet)?;
+        let log_end = clients.read(&clients.topic(Topic::Log), 0, None)?.end()?;
+        let log = Log::start(&clients, &config.engine, log_end)?;
+        let status = app.sources().register("fleet");
+        let store = app.sources().register("store");
+        store.set(State::Running);
+        let stored = app.committed().borrow().clone();
+        Ok(Self {
+            events: kafka::name(source).into(),
+            app,
+            stopping,
+            clients,
+            owner,
+            status,
+            store,
+            log,
+            log_end,
+            stored,
+            partitions: BTreeMap::new(),
+            waiting: Vec::new(),
+            attempts: 0,
+            restores: JoinSet::new(),
+            pending: Pending::default(),
+            unflushed: 0,
+            since: None,
+            uncommitted: false,
+            ordered: BTreeMap::new(),
+            names: [LOG.into(), ALERTS.into()],
+            outputs: Vec::new(),
+            measured: Instant::now(),
+        })
+    }
+
+    /// Starts the thread. It ends when all senders of batches are gone, with a last flush.
+    ///
+    /// # Errors
+    /// When there can be no further thread, or the fleet's topics are not there.
+    pub(crate) fn spawn(
+        self,
+        batches: mpsc::Receiver<Batch>,
+        asks: mpsc::Receiver<Ask>,
+    ) -> Result<oneshot::Receiver<Result<(), EndError>>, FleetError> {
+        let (told, ear) = reader::queue();
+        let partitions = self.clients.partitions()?;
+        let [_, alerts] = &self.names;
+        let from = |partition| self.stored.get(&(Arc::clone(alerts), partition)).copied().unwrap_or(0);
+        let from = (0..partitions).map(|partition| (partition, from(partition))).collect();
+        let failed = |_| FleetError::Silent("threads".to_owned());
+        reader::log(self.clients.clone(), self.log.at(), told.clone(), self.stopping.clone()).map_err(failed)?;
+        reader::alerts(self.clients.clone(), from, told, self.stopping.clone()).map_err(failed)?;
+        let (ended, end) = oneshot::channel();
+        let runtime = Handle::current();
+        thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                // Nobody to tell is no failure: the service was dropped without being stopped.
+                let _ = ended.send(runtime.block_on(self.run(batches, asks, ear)));
+            })
+            .map_err(failed)?;
+        Ok(end)
+    }
+
+    async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Batch>,
+        mut asks: mpsc::Receiver<Ask>,
+        mut ear: Ear,
+    ) -> Result<(), EndError> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                Some(change) = self.owner.changes.recv() => self.change(change).await?,
+                Some(restored) = self.restores.join_next() => {
+                    if let Ok((number, attempt, restored)) = restored { self.restored(number, attempt, restored); }
+                }
+                Some(told) = ear.recv() => self.hear_all(told, &mut ear)?,
+                Some(ask) = asks.recv() => self.answer(ask).await,
+                batch = batches.recv() => match batch {
+                    Some(batch) => self.take(batch).await,
+                    None => break,
+                },
+                _ = ticks.tick() => self.measure(),
+            }
+            if self.is_due(batches.is_empty()) {
+                self.flush(None).await?;
+            }
+            if self.uncommitted {
+                self.commit().await?;
+            }
+        }
+        self.flush(None).await?;
+        self.commit().await
+    }
+
+    fn status(&self) {
+        let (mut running, mut reading) = (0, Vec::new());
+        for (number, slot) in &self.partitions {
+            match slot {
+                Slot::Running(_) => running += 1,
+                Slot::Restoring(_, progress) => {
+                    let (read, of) = progress.get();
+                    reading.push(format!("{number} ({read} of {of} records)"));
+                }
+            }
+        }
+        if reading.is_empty() && self.waiting.is_empty() && self.log.at() >= self.log_end {
+            self.status.set(State::Running);
+        } else {
+            let waiting = self.waiting.len();
+            self.status.failing(format!(
+                "{running} partitions are scored, {waiting} wait for the fleet's log, restoring: {}",
+                reading.join(", ")
+            ));
+        }
+    }
+
+    fn measure(&mut self) {
+        if self.measured.elapsed() >= MEASURE {
+            self.measured = Instant::now();
+            let view = self.view();
+            self.app.telemetry().state(view.identities, view.bytes as u64);
+        }
+        self.status();
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Partition> {
+        self.partitions.values().filter_map(|slot| match slot {
+            Slot::Running(partition) => Some(&**partition),
+            Slot::Restoring(..) => None,
+        })
+    }
+
+    fn view(&self) -> EngineView {
+        self.log.fleet().engine_view(self.members().map(|partition| partition.member().view()))
+    }
+}

@@ -1,0 +1,81 @@
+//! Revocations in a fleet: granted where the log is heard, which is everywhere; delivered by whoever owns the partition that asked.
+
+use models::alert::Alert;
+use models::decision::{Revocation, RevocationId};
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::{insert_revocation, write_alert};
+use crate::outbox;
+use crate::webhook::Endpoint;
+
+/// A revocation that the fleet has granted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Granted {
+    /// Which partition asked for it.
+    pub partition: i32,
+    /// Whether that is ours.
+    pub owned: bool,
+    /// When, by the log, in milliseconds since the Unix epoch: whoever delivers it says the same.
+    pub at_ms: i64,
+    /// What.
+    pub revocation: Revocation,
+}
+
+/// Writes what was granted, and on its alert that it was; queues it, if it is ours to deliver. Whether it is new.
+pub(super) fn write(tx: &Transaction<'_>, granted: &Granted, endpoints: &[Endpoint]) -> rusqlite::Result<bool> {
+    let Granted { partition, owned, at_ms, revocation } = granted;
+    let id = &*revocation.id.0;
+    tx.prepare_cached("INSERT OR IGNORE INTO granted (id, partition) VALUES (?1, ?2)")?.execute((id, partition))?;
+    let new = insert_revocation(tx, revocation, *at_ms)?;
+    if new && *owned {
+        outbox::enqueue(tx, revocation, endpoints, *at_ms)?;
+    }
+    let body: Option<String> = tx
+        .prepare_cached("SELECT body FROM alerts WHERE id = ?1")?
+        .query_row([&*revocation.alert.0], |row| row.get(0))
+        .optional()?;
+    // The alert may come later than what it asked for; it is looked up then.
+    if let Some(alert) = body.and_then(|body| serde_json::from_str::<Alert>(&body).ok()).filter(|_| new) {
+        write_alert(tx, &alert)?;
+    }
+    Ok(new)
+}
+
+/// The alert with what was granted on it, unless it says so already or nothing was.
+pub(super) fn of(tx: &Transaction<'_>, alert: &Alert) -> rusqlite::Result<Option<Alert>> {
+    if alert.revocation.is_some() {
+        return Ok(None);
+    }
+    let granted: Option<String> = tx
+        .prepare_cached(
+            "SELECT revocations.id FROM revocations JOIN granted USING (id) WHERE alert = ?1
+             ORDER BY requested_at DESC LIMIT 1",
+        )?
+        .query_row([&*alert.id.0], |row| row.get(0))
+        .optional()?;
+    Ok(granted.map(|id| {
+        let mut alert = alert.clone();
+        alert.grant(&RevocationId(id.into()));
+        alert
+    }))
+}
+
+/// Queues what a partition that came to us has asked for and nobody is known to have delivered. The one before may have: receivers
+/// recognise it by its id.
+pub(super) fn adopt(tx: &Transaction<'_>, partition: i32, endpoints: &[Endpoint]) -> rusqlite::Result<()> {
+    let open: Vec<(i64, String)> = tx
+        .prepare_cached(
+            "SELECT revocations.requested_at, revocations.body FROM revocations JOIN granted USING (id)
+             WHERE granted.partition = ?1 AND revocations.state = 'requested'
+               AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = revocations.id)
+             ORDER BY revocations.requested_at, revocations.id",
+        )?
+        .query_map([partition], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (at_ms, body) in open {
+        if let Ok(revocation) = serde_json::from_str::<Revocation>(&body) {
+            outbox::enqueue(tx, &revocation, endpoints, at_ms)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! What the engines of many partitions share: score tables and peer groups, brake and ledger, what people decided.
+//!
+//! It is a state machine over one totally ordered log. Members append reports, people append orders; whoever reads the log from
+//! the same start arrives at the same state, to the byte. So every process keeps its own copy, none has to be asked, and none can
+//! be lost. A copy can start from the image of another one at the same offset.
+
+mod entry;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::entry::{Entry, EntryError, Order, Report};
+pub(super) use self::entry::{Lessons, Said};
+pub use self::view::View;
+use super::governor::Governor;
+use super::respond::{Answer, Authority, Proposal, is_stale};
+use super::{EPOCH_EVENTS, EPOCH_SECONDS, Output, RestoreError, SHARED_DECAY_EVERY, SHARED_HALF_LIFE};
+use crate::calibration::{Pending, Snapshot};
+use crate::config::CheckedConfig;
+use crate::decision::Withheld;
+use crate::event::Timestamp;
+use crate::fingerprint::{Fingerprinter, Kind};
+use crate::sorted::SortedMap;
+use crate::view::EngineView;
+
+/// Format of entries and images. Raise it with every change of a stored struct.
+const FORMAT: u8 = 1;
+/// Refusals remembered, for the alerts that they belong to.
+const REFUSED: usize = 256;
+
+/// The state that the log brings about.
+#[derive(Debug)]
+pub struct Fleet {
+    config: CheckedConfig,
+    fingerprinter: Fingerprinter,
+    governor: Governor,
+    /// Learned and not published yet, by partition in the order of the log.
+    news: SortedMap<Vec<Pending>>,
+    /// Identities in the brake's window, by partition.
+    active: SortedMap<u64>,
+    events: u64,
+    epoch: i64,
+    latest: Timestamp,
+    last_decay: Timestamp,
+    identity_days: f64,
+    view: View,
+}
+
+/// What an image holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Image<S, H, R> {
+    key_check: u64,
+    governor: Governor,
+    news: SortedMap<Vec<Pending>>,
+    active: SortedMap<u64>,
+    events: u64,
+    epoch: i64,
+    latest: Timestamp,
+    last_decay: Timestamp,
+    identity_days: f64,
+    snapshot: S,
+    heard: H,
+    refused: R,
+}
+
+impl Fleet {
+    /// The state before the first entry.
+    pub fn new(config: CheckedConfig) -> Self {
+        Self {
+            fingerprinter: Fingerprinter::new(config.key()),
+            config,
+            governor: Governor::default(),
+            news: SortedMap::default(),
+            active: SortedMap::default(),
+            events: 0,
+            epoch: i64::MIN,
+            latest: Timestamp::EPOCH,
+            last_decay: Timestamp::EPOCH,
+            identity_days: 0.0,
+            view: View::default(),
+        }
+    }
+
+    /// Takes the next entry of the log, and appends what follows from it to `out`: revocations that are granted, and the alert
+    /// that the brake has opened. A report that was taken before changes nothing. `appended` is the time that the log gives the
+    /// entry: what was proposed on events of long ago, as while catching up, is not acted upon.
+    pub fn take(&mut self, entry: Entry, appended: Timestamp, out: &mut Vec<Output>) {
+        match entry {
+            Entry::Report(report) => {
+                let heard = Arc::make_mut(&mut self.view.heard);
+                let next = heard.find(u64::from(report.partition)).map_or(0, |heard| heard + 1);
+                if report.number < next {
+                    return;
+                }
+                *heard.entry(u64::from(report.partition)) = report.number;
+                self.report(report, appended, out);
+            }
+            Entry::Order(Order::Verdict { alert, verdict, .. }) => self.governor.settle(&alert, verdict),
+            Entry::Order(Order::ReleaseBrake { .. }) => self.governor.release_brake(),
+        }
+    }
+
+    fn report(&mut self, report: Report, appended: Timestamp, out: &mut Vec<Output>) {
+        let Report { partition, said, .. } = report;
+        match said {
+            Said::Opened { alert, time } => self.governor.opened(&alert, time),
+            Said::Proposal { proposal, active } => {
+                *self.active.entry(u64::from(partition)) = active;
+                self.rule(&proposal, appended, out);
+            }
+            Said::Lessons(lessons) => {
+                *self.active.entry(u64::from(partition)) = lessons.active;
+                self.learn(partition, *lessons);
+            }
+        }
+    }
+
+    fn rule(&mut self, proposal: &Proposal, appended: Timestamp, out: &mut Vec<Output>) {
+        if self.governor.requested(proposal.subject) {
+            return;
+        }
+        let active = self.active.iter().map(|(_, active)| active).sum();
+        let settings = self.config.settings();
+        let answer = if is_stale(proposal.time, appended, settings) {
+            Answer::Withheld(Withheld::Stale)
+        } else {
+            self.governor.rule(proposal, active, &self.fingerprinter, settings, out)
+        };
+        let refused = Arc::make_mut(&mut self.view.refused);
+        refused.retain(|(subject, _)| *subject != proposal.subject);
+        match answer {
+            Answer::Granted => self.view.watched = Arc::new(self.governor.watched.clone()),
+            Answer::Withheld(why) => {
+                refused.push_front((proposal.subject, why));
+                refused.truncate(REFUSED);
+            }
+            Answer::Asked => {}
+        }
+    }
+
+    fn learn(&mut self, partition: u32, lessons: Lessons) {
+        for (day, count) in lessons.acted {
+            self.governor.promise.acted_on(day, count);
+        }
+        self.identity_days += lessons.identity_days;
+        self.events += lessons.events;
+        self.latest = self.latest.max(lessons.time);
+        self.news.entry(u64::from(partition)).extend(lessons.learned);
+        let epoch = self.latest.as_seconds().div_euclid(EPOCH_SECONDS);
+        // As often by event as in an engine that is alone, which makes the tables once for so many events.
+        let partitions = self.active.len().max(1) as u64;
+        if epoch > self.epoch || self.events >= EPOCH_EVENTS.saturating_mul(partitions) {
+            self.epoch = epoch;
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        self.events = 0;
+        let settings = self.config.settings();
+        let snapshot = Arc::make_mut(&mut self.view.snapshot);
+        for (_, news) in std::mem::take(&mut self.news).into_entries() {
+            for news in &news {
+                snapshot.learn(news);
+            }
+        }
+        let passed = self.latest.seconds_since(self.last_decay);
+        if passed > SHARED_DECAY_EVERY {
+            if self.last_decay != Timestamp::EPOCH {
+                snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
+            }
+            self.last_decay = self.latest;
+        }
+        snapshot.publish(settings.budget.false_alerts_per_1000_identity_days / 1e3);
+        self.governor.fill(self.identity_days, settings);
+    }
+
+    /// What members may know now.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// The fleet as a whole, as far as these members know of identities.
+    pub fn engine_view(&self, members: impl IntoIterator<Item = EngineView>) -> EngineView {
+        let settings = self.config.settings();
+        let (budget, promise) = (settings.budget, &self.governor.promise);
+        let days = self.identity_days;
+        let mut whole = EngineView {
+            identities: 0,
+            mature: 0,
+            event_time: self.latest,
+            snapshot: self.view.snapshot.version,
+            ranked_sessions: self.view.snapshot.ranked_sessions(),
+            mode: settings.mode,
+            promised_alerts_per_1000_identity_days: budget.false_alerts_per_1000_identity_days,
+            alerts_per_1000_identity_days: (days >= 1.0).then(|| self.governor.alerts_opened as f64 / days * 1e3),
+            alert_promise: promise.alerts(budget.false_alerts_per_1000_identity_days),
+            revocation_promise: promise.revocations(budget.false_revocations_per_million_identity_days),
+            ledger: self.governor.ledger(),
+            brake_open: self.governor.brake_open(),
+            bytes: 0,
+        };
+        for member in members {
+            whole.identities += member.identities;
+            whole.mature += member.mature;
+            whole.event_time = whole.event_time.max(member.event_time);
+            whole.bytes += member.bytes;
+        }
+        whole
+    }
+
+    /// The whole state: the same bytes wherever the same log was read.
+    pub fn image(&self) -> Vec<u8> {
+        let image = Image {
+            key_check: self.fingerprinter.of(Kind::State, &["check"]),
+            governor: self.governor.clone(),
+            news: self.news.clone(),
+            active: self.active.clone(),
+            events: self.events,
+            epoch: self.epoch,
+            latest: self.latest,
+            last_decay: self.last_decay,
+            identity_days: self.identity_days,
+            snapshot: &*self.view.snapshot,
+            heard: &*self.view.heard,
+            refused: &*self.view.refused,
+        };
+        postcard::to_extend(&image, vec![FORMAT]).unwrap_or_default()
+    }
+
+    /// The state of an image.
+    ///
+    /// # Errors
+    /// When it was written by another format or key, or is damaged.
+    pub fn restore(config: CheckedConfig, image: &[u8]) -> Result<Self, RestoreError> {
+        let damaged = || RestoreError::Damaged("image of the fleet".to_owned());
+        let (format, rest) = image.split_first().ok_or_else(damaged)?;
+        if *format != FORMAT {
+            return Err(RestoreError::Format { found: u32::from(*format), expected: u32::from(FORMAT) });
+        }
+        let image: Image<Snapshot, SortedMap<u64>, VecDeque<(u64, Withheld)>> =
+            postcard::from_bytes(rest).map_err(|_| damaged())?;
+        let mut fleet = Self::new(config);
+        if image.key_check != fleet.fingerprinter.of(Kind::State, &["check"]) {
+            return Err(RestoreError::Key);
+        }
+        fleet.view = View {
+            snapshot: Arc::new(image.snapshot),
+            watched: Arc::new(image.governor.watched.clone()),
+            refused: Arc::new(image.refused),
+            heard: Arc::new(image.heard),
+        };
+        fleet.governor = image.governor;
+        fleet.news = image.news;
+        fleet.active = image.active;
+        fleet.events = image.events;
+        fleet.epoch = image.epoch;
+        fleet.latest = image.latest;
+        fleet.last_decay = image.last_decay;
+        fleet.identity_days = image.identity_days;
+        Ok(fleet)
+    }
+}
