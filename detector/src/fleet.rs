@@ -19,6 +19,8 @@ pub mod log;
 pub mod partition;
 pub mod reader;
 pub mod restore;
+pub mod standby;
+pub mod states;
 mod thread;
 pub mod topics;
 pub mod verify;

@@ -247,17 +247,16 @@ pub struct Following {
 }
 
 impl Following {
-    /// The next record: partition, offset, time and value. `None` if there is none for a moment.
+    /// Waits a moment for the next record and hands it over; whether there was one.
     ///
     /// # Errors
     /// When the client reports one that it does not mend by itself.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-    pub fn next_record(&mut self) -> Result<Option<(i32, i64, Timestamp, Vec<u8>)>, FleetError> {
+    pub fn next_record(&mut self, take: impl FnOnce(&BorrowedMessage<'_>)) -> Result<bool, FleetError> {
         match self.consumer.poll(Timeout::After(POLL)) {
-            None => Ok(None),
+            None => Ok(false),
             Some(Ok(message)) => {
-                let value = message.payload().unwrap_or_default().to_vec();
-                Ok(Some((message.partition(), message.offset(), appended(&message), value)))
+                take(&message);
+                Ok(true)
             }
             Some(Err(error)) => Err(FleetError::Kafka { topic: self.topic.clone(), error }),
         }
@@ -315,8 +314,7 @@ impl Reading {
     /// # Errors
     /// When the broker does not answer.
     pub fn end(&self) -> Result<i64, FleetError> {
-        let ends = self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE);
-        ends.map(|(_, end)| end).map_err(|error| self.failed(error))
+        self.watermarks().map(|(_, end)| end)
     }
 
     /// The offset of the first record that is there.
@@ -324,8 +322,18 @@ impl Reading {
     /// # Errors
     /// When the broker does not answer.
     pub fn first(&self) -> Result<i64, FleetError> {
-        let ends = self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE);
-        ends.map(|(first, _)| first).map_err(|error| self.failed(error))
+        self.watermarks().map(|(first, _)| first)
+    }
+
+    fn watermarks(&self) -> Result<(i64, i64), FleetError> {
+        let started = Instant::now();
+        loop {
+            match self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE) {
+                // A topic that was created just now has no leader yet, and a broker that restarts no answer.
+                Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(POLL),
+                ends => return ends.map_err(|error| self.failed(error)),
+            }
+        }
     }
 
     /// Takes every record below `end`. The last records of a compacted partition may be gone: then the position says so.

@@ -33,7 +33,8 @@ impl Progress {
     }
 }
 
-/// Claims a partition, restores what was committed last, and tells its outputs again. Blocks.
+/// Claims a partition, restores what was committed last, and tells its outputs again. Blocks. `warm` is what has been read of its
+/// changelog already; `recent` reaches up to `at` in the fleet's log.
 ///
 /// # Errors
 /// When a topic cannot be read or written, or what is in it cannot be used.
@@ -41,12 +42,12 @@ pub fn restore(
     clients: &Clients,
     config: &CheckedConfig,
     number: i32,
-    recent: &Recent,
-    at: i64,
+    warm: Fold,
+    (recent, at): (&Recent, i64),
     progress: &Progress,
     runtime: &Handle,
 ) -> Result<Partition, FleetError> {
-    let (restored, committed) = claim(clients, number, progress, runtime)?;
+    let (restored, committed) = claim(clients, number, warm, progress, runtime)?;
     let Restored { blobs, turn } = restored;
     let (turns, blobs): (Vec<_>, Vec<_>) =
         blobs.into_iter().partition(|(key, blob)| wire::turn_of(key, blob).is_some());
@@ -76,12 +77,12 @@ pub fn restore(
 fn claim(
     clients: &Clients,
     number: i32,
+    mut fold: Fold,
     progress: &Progress,
     runtime: &Handle,
 ) -> Result<(Restored, Committed), FleetError> {
     let topic = clients.topic(Topic::Changelog);
-    let mut reading = clients.read(&topic, number, None)?;
-    let mut fold = Fold::default();
+    let mut reading = clients.read(&topic, number, (fold.position() > 0).then(|| fold.position()))?;
     loop {
         let end = reading.end()?;
         reading.until(end, |record| {

@@ -26,15 +26,13 @@ use super::log::Log;
 use super::partition::Partition;
 use super::reader::{self, Ear};
 use super::restore::Progress;
+use super::standby::Standby;
+use super::states;
 use super::topics::Topic;
 use crate::app::{App, Ask, Source, State, VerdictError};
 use crate::service::{EndError, Stopping};
 use crate::source::{Batch, kafka};
 use crate::store::commit::Pending;
-
-/// Names of the fleet's topics in the positions.
-const LOG: &str = "fleet:log";
-const ALERTS: &str = "fleet:alerts";
 
 // When to flush: see the commit of a process alone. A flush costs three answers of the broker.
 const FLUSH_EVENTS: usize = 16_384;
@@ -81,7 +79,7 @@ pub(crate) struct FleetThread {
     uncommitted: bool,
     /// Orders that are written, by their offset in the log, answered when they are heard and stored.
     ordered: BTreeMap<i64, Reply>,
-    names: [Arc<str>; 2],
+    standby: Option<Standby>,
     events: Arc<str>,
     outputs: Vec<Output>,
     measured: Instant,
@@ -130,7 +128,7 @@ impl FleetThread {
             since: None,
             uncommitted: false,
             ordered: BTreeMap::new(),
-            names: [LOG.into(), ALERTS.into()],
+            standby: None,
             outputs: Vec::new(),
             measured: Instant::now(),
         })
@@ -141,18 +139,26 @@ impl FleetThread {
     /// # Errors
     /// When there can be no further thread, or the fleet's topics are not there.
     pub(crate) fn spawn(
-        self,
+        mut self,
         batches: mpsc::Receiver<Batch>,
         asks: mpsc::Receiver<Ask>,
     ) -> Result<oneshot::Receiver<Result<(), EndError>>, FleetError> {
         let (told, ear) = reader::queue();
         let partitions = self.clients.partitions()?;
-        let [_, alerts] = &self.names;
-        let from = |partition| self.stored.get(&(Arc::clone(alerts), partition)).copied().unwrap_or(0);
-        let from = (0..partitions).map(|partition| (partition, from(partition))).collect();
         let failed = |_| FleetError::Silent("threads".to_owned());
-        reader::log(self.clients.clone(), self.log.at(), told.clone(), self.stopping.clone()).map_err(failed)?;
-        reader::alerts(self.clients.clone(), from, told, self.stopping.clone()).map_err(failed)?;
+        for topic in [Topic::Log, Topic::Alerts, Topic::Revocations] {
+            let from = match topic {
+                Topic::Log => vec![(0, self.log.at())],
+                _ => (0..partitions).map(|number| (number, self.position(topic, number).unwrap_or(0))).collect(),
+            };
+            reader::follow(self.clients.clone(), topic, from, told.clone(), self.stopping.clone()).map_err(failed)?;
+        }
+        drop(told);
+        if self.app.config().fleet.as_ref().is_some_and(|fleet| fleet.standby) {
+            let standby = Standby::start(self.clients.clone(), partitions, self.stopping.clone()).map_err(failed)?;
+            self.standby = Some(standby);
+        }
+        tokio::spawn(states::tell(self.app.clone(), self.clients.clone(), self.stopping.clone()));
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
         thread::Builder::new()
@@ -197,6 +203,16 @@ impl FleetThread {
         }
         self.flush(None).await?;
         self.commit().await
+    }
+
+    /// Name of one of the fleet's topics in the positions.
+    fn name_of(&self, topic: Topic) -> Arc<str> {
+        format!("kafka:{}", self.clients.topic(topic)).into()
+    }
+
+    /// Up to where a topic of the fleet is in the database.
+    fn position(&self, topic: Topic, partition: i32) -> Option<i64> {
+        self.stored.get(&(self.name_of(topic), partition)).copied()
     }
 
     fn status(&self) {

@@ -24,22 +24,19 @@ const MIB: i64 = 1024 * 1024;
 pub enum Topic {
     /// What changed in the baselines, each record with the input offset that it contains; partitions as the events.
     Changelog,
-    /// What the whole fleet has to learn of in one order: lessons, proposals and rulings.
+    /// What the whole fleet has to learn of in one order: lessons, proposals, verdicts and releases of the brake.
     Log,
-    /// What identities share, by version.
+    /// The state that the log has brought about, at some of its offsets.
     Snapshots,
     /// Alerts by id, newest form.
     Alerts,
-    /// Revocations by id, newest form.
+    /// How far revocations have come, by id.
     Revocations,
-    /// Verdicts on their way to whoever owns the identity; key = identity.
-    Verdicts,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Changelog, Self::Log, Self::Snapshots, Self::Alerts, Self::Revocations, Self::Verdicts];
+    pub const ALL: [Self; 5] = [Self::Changelog, Self::Log, Self::Snapshots, Self::Alerts, Self::Revocations];
 
     /// What follows the fleet's name.
     const fn suffix(self) -> &'static str {
@@ -49,7 +46,6 @@ impl Topic {
             Self::Snapshots => "snapshots",
             Self::Alerts => "alerts",
             Self::Revocations => "revocations",
-            Self::Verdicts => "verdicts",
         }
     }
 
@@ -69,7 +65,7 @@ impl Topic {
                 let lag = Setting { name: "min.compaction.lag.ms", bound: Bound::AtLeast(COMPACTION_LAG_MS) };
                 vec![compact, lag, segment, largest(8 * MIB)]
             }
-            Self::Log | Self::Verdicts => vec![delete, thirty_days],
+            Self::Log => vec![delete, thirty_days, largest(8 * MIB)],
             Self::Snapshots => {
                 let both = Setting { name: "cleanup.policy", bound: Bound::Policies(&["compact", "delete"]) };
                 vec![both, thirty_days, largest(32 * MIB)]

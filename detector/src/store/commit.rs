@@ -14,6 +14,7 @@ use serde::Serialize;
 pub(crate) use self::grant::Granted;
 use super::quarantine::Rejected;
 use super::{Positions, feed, quarantine};
+use crate::fleet::states::Told;
 use crate::outbox;
 use crate::outcome::Counts;
 use crate::webhook::Endpoint;
@@ -39,6 +40,8 @@ pub struct Pending {
     pub(crate) granted: Vec<Granted>,
     /// In a fleet: partitions that came to us, with what is still to be delivered for them.
     pub(crate) adopted: Vec<i32>,
+    /// In a fleet: how far others have brought revocations.
+    pub(crate) told: Vec<Told>,
     pub(crate) changes: usize,
 }
 
@@ -117,6 +120,9 @@ impl Pending {
         }
         for granted in &self.granted {
             committed.requested += u64::from(grant::write(tx, granted, endpoints)?);
+        }
+        for told in &self.told {
+            grant::told(tx, told)?;
         }
         for partition in &self.adopted {
             grant::adopt(tx, *partition, endpoints)?;

@@ -94,10 +94,12 @@ CREATE TABLE IF NOT EXISTS revocations (
 CREATE INDEX IF NOT EXISTS revocations_by_requested ON revocations (requested_at, id);
 CREATE INDEX IF NOT EXISTS revocations_by_alert ON revocations (alert, requested_at);
 
--- In a fleet: which partition asked for a revocation. Whoever owns the partition delivers it.
+-- In a fleet: which partition asked for a revocation, and the state that the others know. Whoever owns the partition
+-- delivers it.
 CREATE TABLE IF NOT EXISTS granted (
     id        TEXT PRIMARY KEY,
-    partition INTEGER NOT NULL
+    partition INTEGER NOT NULL,
+    told      TEXT NOT NULL DEFAULT 'requested'
 ) STRICT, WITHOUT ROWID;
 
 -- One row per revocation and endpoint: the durable outbox.

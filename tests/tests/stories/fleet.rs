@@ -25,14 +25,14 @@ impl Dice {
     }
 }
 
-fn settings(kafka: &Kafka, receiver: &Receiver, assignor: &str) -> Settings {
+fn settings(kafka: &Kafka, receiver: &Receiver, assignor: &str, standby: bool) -> Settings {
     let group = format!(
         "[source.kafka.properties]\n'session.timeout.ms' = '6000'\n'heartbeat.interval.ms' = '500'\n\
          'partition.assignment.strategy' = '{assignor}'"
     );
     Settings::default()
         .with(ENGINE)
-        .with("[fleet]\nname = 'dw'\nreplication = 1")
+        .with(&format!("[fleet]\nname = 'dw'\nreplication = 1\nstandby = {standby}"))
         .kafka(kafka, TOPIC, "driftwatch", "revoke")
         .with(&group)
         .webhook("broker", receiver, &format!("secret = '{SECRET}'"))
@@ -64,11 +64,11 @@ async fn produce(kafka: &Kafka, actions: &[Action]) -> Result<usize> {
     kafka.produce(TOPIC, actions.iter().map(Action::bare)).await
 }
 
-async fn killed_at_random(assignor: &str, seed: u64) -> Result<()> {
+async fn killed_at_random(assignor: &str, standby: bool, seed: u64) -> Result<()> {
     let trace = Trace::generate()?;
     let kafka = Kafka::start().await?;
     let receiver = Receiver::start(&[SECRET]).await?;
-    let settings = settings(&kafka, &receiver, assignor);
+    let settings = settings(&kafka, &receiver, assignor, standby);
     let mut processes = Vec::new();
     for number in 0..3 {
         let mut process = Driftwatch::prepare(&settings)?;
@@ -110,8 +110,10 @@ async fn killed_at_random(assignor: &str, seed: u64) -> Result<()> {
     }
     assert!(bodies.keys().all(|id| granted.contains(*id)) && bodies.values().all(|bodies| bodies.len() == 1));
 
-    // Each console shows the whole fleet.
+    // Each console shows the whole fleet, and how far its revocations have come.
     for process in &processes {
+        let delivered = "SELECT count(*) FROM revocations WHERE state <> 'requested'";
+        process.until(delivered, |count| usize::try_from(count).is_ok_and(|count| count == granted.len())).await?;
         let sql = "SELECT count(*) FROM alerts WHERE kind <> 'brake_opened'";
         let alerts = found["alerts"].as_i64().unwrap_or_default();
         process.until(sql, |count| count == alerts).await?;
@@ -121,12 +123,12 @@ async fn killed_at_random(assignor: &str, seed: u64) -> Result<()> {
 
 #[tokio::test]
 async fn killed_at_random_with_a_cooperative_assignor() -> Result<()> {
-    killed_at_random("cooperative-sticky", 1).await
+    killed_at_random("cooperative-sticky", false, 1).await
 }
 
 #[tokio::test]
-async fn killed_at_random_with_an_eager_assignor() -> Result<()> {
-    killed_at_random("range", 2).await
+async fn killed_at_random_with_an_eager_assignor_and_warm_copies() -> Result<()> {
+    killed_at_random("range", true, 2).await
 }
 
 #[tokio::test]
@@ -134,7 +136,7 @@ async fn an_order_given_anywhere_is_known_everywhere_and_events_over_http_find_t
     let trace = Trace::generate()?;
     let kafka = Kafka::start().await?;
     let receiver = Receiver::start(&[SECRET]).await?;
-    let settings = settings(&kafka, &receiver, "cooperative-sticky");
+    let settings = settings(&kafka, &receiver, "cooperative-sticky", false);
     let mut first = Driftwatch::prepare(&settings)?;
     create_topics(&first)?;
     first.restart().await?;

@@ -33,6 +33,9 @@ impl FleetThread {
         self.flush(Some(partitions)).await?;
         for number in partitions {
             self.partitions.remove(number);
+            if let Some(standby) = &self.standby {
+                standby.give_back(*number);
+            }
         }
         // Nobody waits any more: the broker was faster.
         let _ = done.try_send(());
@@ -54,10 +57,11 @@ impl FleetThread {
         self.partitions.insert(number, Slot::Restoring(attempt, progress.clone()));
         let (clients, config) = (self.clients.clone(), self.app.config().engine.clone());
         let (recent, at, runtime) = (self.log.recent().clone(), self.log.at(), Handle::current());
+        let warm = self.standby.as_ref().map(|standby| standby.take(number)).unwrap_or_default();
         self.restores.spawn_blocking(move || {
             thread::sleep(after);
             let started = Instant::now();
-            let restored = restore(&clients, &config, number, &recent, at, &progress, &runtime);
+            let restored = restore(&clients, &config, number, warm, (&recent, at), &progress, &runtime);
             tracing::info!(
                 partition = number,
                 records = progress.get().0,

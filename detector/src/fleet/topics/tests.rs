@@ -76,10 +76,10 @@ fn a_difference_names_value_and_command() {
 
 #[test]
 fn partitions_can_be_added_but_not_taken_away() {
-    let wanted = wanted(Topic::Verdicts);
+    let wanted = wanted(Topic::Alerts);
     let with = |partitions| Found { partitions, ..created(&wanted) };
     let few = &wanted.differences(&with(4), "b:1")[0];
-    assert!(few.mend.starts_with("kafka-topics.sh --bootstrap-server b:1 --alter --topic dw.verdicts --partitions 6"));
+    assert!(few.mend.starts_with("kafka-topics.sh --bootstrap-server b:1 --alter --topic dw.alerts --partitions 6"));
     let many = &wanted.differences(&with(8), "b:1")[0];
     assert_eq!((many.setting, &*many.value, &*many.should_be), ("partitions", "8", "6"));
     assert!(many.mend.contains("fleet.name"), "{}", many.mend);

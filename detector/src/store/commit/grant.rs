@@ -5,7 +5,8 @@ use models::decision::{Revocation, RevocationId};
 use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::{insert_revocation, write_alert};
-use crate::outbox;
+use crate::fleet::states::Told;
+use crate::outbox::{self, RevocationState};
 use crate::webhook::Endpoint;
 
 /// A revocation that the fleet has granted.
@@ -76,6 +77,21 @@ pub(super) fn adopt(tx: &Transaction<'_>, partition: i32, endpoints: &[Endpoint]
         if let Ok(revocation) = serde_json::from_str::<Revocation>(&body) {
             outbox::enqueue(tx, &revocation, endpoints, at_ms)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes how far another process has brought a revocation, where the table of moves allows it; what it has delivered is not
+/// delivered again.
+pub(super) fn told(tx: &Transaction<'_>, told: &Told) -> rusqlite::Result<()> {
+    let known =
+        tx.prepare_cached("UPDATE granted SET told = ?2 WHERE id = ?1")?.execute((&told.id, told.state.as_str()))?;
+    if known > 0 && told.state != RevocationState::Requested {
+        outbox::set_state(tx, &told.id, told.state, told.at)?;
+        tx.prepare_cached(
+            "UPDATE outbox SET state = 'delivered', delivered_at = ?2 WHERE id = ?1 AND state = 'pending' AND attempts = 0",
+        )?
+        .execute((&told.id, told.at))?;
     }
     Ok(())
 }
