@@ -82,10 +82,10 @@ impl TableReader {
     }
 }
 
-/// polars panics where a file asks for what it was built without, such as compressed Arrow batches, and on some damaged
-/// ones. A file is written by whoever wants to: that is to end with a sentence. The reader is not used again after it.
+/// polars panics on some damaged files, and where one asks for what it was built without. A file is written by whoever wants
+/// to: that is to end with a sentence. The reader is not used again after it.
 fn guarded<T>(read: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
-    let panicked = |_| Err(PolarsError::ComputeError("it is damaged, or its Arrow batches are compressed".into()));
+    let panicked = |_| Err(PolarsError::ComputeError("it is damaged, or of a kind that is not read here".into()));
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(panicked)
 }
 
