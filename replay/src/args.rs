@@ -116,7 +116,7 @@ pub struct RunArgs {
     /// What is read.
     #[command(flatten)]
     pub files: FileArgs,
-    /// Ground truth by session, for quality figures; without a checkpoint, because they need the whole run.
+    /// Ground truth by session, for quality figures.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub labels: Vec<PathBuf>,
     /// Verdicts of analysts, told to the engine at their time: NDJSON with `time`, `verdict` (`true`,

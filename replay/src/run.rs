@@ -51,14 +51,14 @@ pub struct Options {
     pub learn: Vec<PathBuf>,
     /// What is scored: files, folders or patterns.
     pub events: Vec<PathBuf>,
-    /// Ground truth by session. May be empty. With labels no checkpoint is kept: figures need the whole run.
+    /// Ground truth by session. May be empty.
     pub labels: Vec<PathBuf>,
-    /// Verdicts of analysts. May be empty. With verdicts no checkpoint is kept.
+    /// Verdicts of analysts. May be empty.
     pub verdicts: Vec<PathBuf>,
     /// How long after its time a verdict is told to the engine. Without verdicts, labels become verdicts on alerts so long
     /// after those were opened; `None` keeps labels from the engine.
     pub label_delay: Option<Duration>,
-    /// What is changed about the scored events. With a change no checkpoint is kept.
+    /// What is changed about the scored events.
     pub what_if: WhatIf,
     /// Which part of `events` is used, and how.
     pub window: Window,
@@ -177,14 +177,14 @@ pub enum RunError {
         detail: String,
     },
     /// Somebody stopped it.
-    #[error("stopped after {handled} of {total} events; {next}")]
+    #[error(
+        "stopped after {handled} of {total} events; a checkpoint is kept: run the same command with --resume to go on"
+    )]
     Stopped {
         /// Lines handled.
         handled: u64,
         /// Lines there are.
         total: u64,
-        /// How to go on.
-        next: &'static str,
     },
     /// The thread that writes ended early.
     #[error("the thread that writes the result ended early; please report this")]
@@ -212,7 +212,7 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
         recording(&events)?;
     }
     let label_files = expand(&options.labels)?;
-    let labels = if label_files.is_empty() { None } else { Some(Labels::read(&label_files)?) };
+    let labels = if label_files.is_empty() { None } else { Some(Arc::new(Labels::read(&label_files)?)) };
     let verdict_files = expand(&options.verdicts)?;
     let verdicts = verdicts(options, &verdict_files, labels.as_ref())?;
     let mut inputs = inputs(&learn, &events, [("labels", &label_files), ("verdicts", &verdict_files)])?;
@@ -243,7 +243,7 @@ pub fn run(options: &Options) -> Result<Outcome, RunError> {
 }
 
 /// Injected attacks need no labels: what was recorded then counts as benign.
-fn collector(options: &Options, labels: Option<Labels>) -> Option<Collector> {
+fn collector(options: &Options, labels: Option<Arc<Labels>>) -> Option<Collector> {
     let collector = match labels {
         Some(labels) => Collector::new(labels, true),
         None if options.what_if.injections.is_empty() => return None,
@@ -252,11 +252,15 @@ fn collector(options: &Options, labels: Option<Labels>) -> Option<Collector> {
     Some(collector.with_seed(options.seed))
 }
 
-fn verdicts(options: &Options, files: &[PathBuf], labels: Option<&Labels>) -> Result<Option<Verdicts>, VerdictsError> {
+fn verdicts(
+    options: &Options,
+    files: &[PathBuf],
+    labels: Option<&Arc<Labels>>,
+) -> Result<Option<Verdicts>, VerdictsError> {
     if !files.is_empty() {
         return Verdicts::read(files, options.label_delay.unwrap_or_default()).map(Some);
     }
-    Ok(options.label_delay.zip(labels).map(|(delay, labels)| Verdicts::of_labels(labels.clone(), delay)))
+    Ok(options.label_delay.zip(labels).map(|(delay, labels)| Verdicts::of_labels(Arc::clone(labels), delay)))
 }
 
 pub(crate) fn inputs(

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use datasets::reader::{LineReader, ReadError};
@@ -49,14 +50,14 @@ struct Record {
 }
 
 /// What a verdict is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum About {
     Alert(AlertId),
     Session { identity: Box<str>, session: Box<str> },
 }
 
 /// An alert that has been opened.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Opened {
     tenant: Box<str>,
     identity: Box<str>,
@@ -81,7 +82,7 @@ impl Settlement {
 }
 
 /// What became of the verdicts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handed {
     /// Verdicts in files, or alerts that labels were to settle.
     pub known: u64,
@@ -94,12 +95,14 @@ pub struct Handed {
 }
 
 /// Verdicts to come, and the alerts that they may be about. Memory grows with both, and with sessions that alarmed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verdicts {
     to_come: BTreeMap<(Timestamp, u64), (About, Option<Verdict>)>,
     number: u64,
     delay: Duration,
-    labels: Option<Labels>,
+    /// Not stored: whoever goes on has them from the files, see [`Verdicts::resume`].
+    #[serde(skip)]
+    labels: Option<Arc<Labels>>,
     /// Alerts that a verdict by labels was scheduled for.
     opened: HashSet<AlertId>,
     alerts: HashMap<AlertId, Opened>,
@@ -122,8 +125,14 @@ impl Verdicts {
     }
 
     /// Verdicts that follow from labels, each told `delay` after its alert was opened.
-    pub fn of_labels(labels: Labels, delay: Duration) -> Self {
+    pub fn of_labels(labels: Arc<Labels>, delay: Duration) -> Self {
         Self { labels: Some(labels), ..Self::with_delay(delay) }
+    }
+
+    /// Goes on where another process stood with the same files.
+    #[must_use]
+    pub fn resume(self, stood: Self) -> Self {
+        Self { labels: self.labels, ..stood }
     }
 
     fn with_delay(delay: Duration) -> Self {

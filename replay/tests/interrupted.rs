@@ -6,17 +6,36 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use datasets::reader::labels::Label;
 use replay::population::world::{Size, World};
 
 /// Two weeks of a small fleet in four files: one to learn, and three to score, of which one is far out of order and one
-/// holds lines that are no events.
+/// holds lines that are no events. Beside them labels, verdicts and settings that give many alerts.
 fn history(folder: &Path) -> Vec<String> {
     let world = World::new(Size { seed: 5, agents: 12, days: 14, sessions_per_day: 10.0 }).unwrap();
     let mut files = vec![Vec::new(); 4];
-    for (number, event) in world.stream().take_while(|event| event.time < world.end).enumerate() {
+    let (mut stream, mut labels, mut verdicts) = (world.stream(), Vec::new(), Vec::new());
+    for number in 0.. {
+        let Some(event) = stream.next_before(world.end) else { break };
         let file = if event.time < world.warm { 0 } else { [1, 3, 2, 3][number % 4] };
         files[file].push(serde_json::to_string(&event.to_record()).unwrap());
+        labels.extend(stream.take_labels());
+        if let Some(session) = event.session.filter(|_| number % 3 == 0) {
+            let (time, identity) = (event.time, event.identity);
+            let verdict =
+                serde_json::json!({"time": time, "verdict": "false", "identity": identity, "session": session});
+            verdicts.push(verdict.to_string());
+        }
     }
+    // The population has no attacks.
+    for label in labels.iter_mut().step_by(7) {
+        *label = Label { label: "attacked_succeeded".to_owned(), observable: true, ..label.clone() };
+    }
+    let labels: Vec<String> = labels.iter().map(|label| serde_json::to_string(label).unwrap()).collect();
+    std::fs::write(folder.join("labels.ndjson"), labels.join("\n")).unwrap();
+    std::fs::write(folder.join("verdicts.ndjson"), verdicts.join("\n")).unwrap();
+    let wide = "[engine]\nmode = \"enforce\"\n[engine.budget]\nfalse_alerts_per_1000_identity_days = 300.0\n";
+    std::fs::write(folder.join("wide.toml"), wide).unwrap();
     for line in [3, 400, 401] {
         files[2].insert(line, format!("nonsense {line}"));
     }
@@ -73,6 +92,22 @@ fn ended(command: &mut Command, checkpoints: usize, end: impl Fn(&mut std::proce
     true
 }
 
+/// Each process dies at another checkpoint, some of them in the middle of writing one.
+fn kill_until_done(files: &[String], out: &Path, flags: &[&str], kills: &mut usize) {
+    let often = [flags, &["--progress", "json", "--checkpoint-every", "301", "--resume"]].concat();
+    while ended(&mut command(files, out, &often), 1 + *kills % 4, |child| child.kill().unwrap()) {
+        *kills += 1;
+    }
+}
+
+fn assert_same(out: &Path, whole: &Path) {
+    let (out, whole) = (result(out), result(whole));
+    assert_eq!(out.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+    for (name, bytes) in &whole {
+        assert!(out[name] == *bytes, "{name}");
+    }
+}
+
 const TABLES: [&str; 3] = ["parquet", "ndjson", "csv"];
 
 #[test]
@@ -86,17 +121,41 @@ fn killed_twenty_times_and_resumed_it_gives_the_same_files() {
             assert!(command(&files, &whole, &["--scores", scores]).status().unwrap().success());
         }
         let out = folder.path().join(format!("out-{round}"));
-        let often = ["--scores", scores, "--progress", "json", "--checkpoint-every", "301", "--resume"];
-        // Each process dies at another checkpoint, some of them in the middle of writing one.
-        while ended(&mut command(&files, &out, &often), 1 + kills % 4, |child| child.kill().unwrap()) {
-            kills += 1;
-        }
-        assert_eq!(result(&out).keys().collect::<Vec<_>>(), result(&whole).keys().collect::<Vec<_>>());
-        assert!(result(&out) == result(&whole), "{scores}, after {kills} kills");
+        kill_until_done(&files, &out, &["--scores", scores], &mut kills);
+        assert_same(&out, &whole);
         if kills >= 20 && round + 1 >= TABLES.len() {
             return;
         }
     }
+}
+
+#[test]
+fn a_judged_or_altered_replay_that_is_killed_and_resumed_gives_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = history(folder.path());
+    let [labels, verdicts, wide] =
+        ["labels.ndjson", "verdicts.ndjson", "wide.toml"].map(|name| folder.path().join(name).display().to_string());
+    let judged = ["--labels", &labels, "--label-delay", "6h"];
+    let altered = ["--inject", "takeover@2026-03-13T09:00:00Z", "--inject", "ramp_5@2026-03-08T09:00:00Z"];
+    let disturbed =
+        ["--drop", "0.05", "--delay", "0.2:3h", "--skew", "spiffe://acme.example/finance:20m", "--warmup", "1d"];
+    let told = ["--verdicts", &verdicts, "--label-delay", "1h"];
+    let mut kills = 0;
+    for (name, flags) in [
+        ("judged", judged.to_vec()),
+        ("altered", [&altered[..], &disturbed].concat()),
+        ("both", [&judged[..2], &altered, &disturbed, &told].concat()),
+    ] {
+        let flags = [&["--config", &wide], &flags[..]].concat();
+        let [whole, out] = ["whole", "out"].map(|kind| folder.path().join(format!("{kind}-{name}")));
+        assert!(command(&files, &whole, &flags).status().unwrap().success());
+        let summary: serde_json::Value = serde_json::from_slice(&result(&whole)["summary.json"]).unwrap();
+        assert!(name == "altered" || summary["verdicts"]["told"].as_u64() > Some(0), "{}", summary["verdicts"]);
+        assert!(name == "judged" || whole.join("labels.ndjson").exists());
+        kill_until_done(&files, &out, &flags, &mut kills);
+        assert_same(&out, &whole);
+    }
+    assert!(kills > 20, "{kills}");
 }
 
 #[cfg(target_os = "linux")]

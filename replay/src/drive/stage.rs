@@ -31,6 +31,15 @@ pub struct Place {
     pub stage: Stage,
     /// The last item taken from the files of the stage.
     pub position: Option<Position>,
+    /// Items of those files that had their effect, in the number that changes had left of them.
+    pub items: u64,
+    /// Attacks that were put in and labelled.
+    pub labels: u64,
+}
+
+impl Place {
+    /// Nothing was taken from any file.
+    pub const START: Self = Self { stage: Stage::Learning, position: None, items: 0, labels: 0 };
 }
 
 /// What happened in one step.
@@ -103,10 +112,10 @@ impl<'a> Drive<'a> {
     pub fn start(plan: Plan<'a>, window: Window, scratch: &Path) -> Self {
         let mut engine = Engine::new(plan.config.clone());
         engine.consider(plan.policies.to_vec());
-        Self::resume(plan, window, scratch, engine, Place { stage: Stage::Learning, position: None })
+        Self::resume(plan, window, scratch, engine, Place::START)
     }
 
-    /// Goes on from a place with the engine as it was there.
+    /// Goes on from a place with the engine as it was there. Where events are changed, [`Drive::catch_up`] comes next.
     pub fn resume(plan: Plan<'a>, window: Window, scratch: &Path, engine: Engine, place: Place) -> Self {
         let scored_from = scored_from(plan.events, window);
         let scratch = scratch.to_path_buf();
@@ -140,9 +149,38 @@ impl<'a> Drive<'a> {
         self
     }
 
+    /// Changes again, from the beginning, what was changed before the place of [`Drive::resume`], and gives the labels that were
+    /// told by then. Changes follow from the files alone, so none of them has to be kept; this takes the time of reading.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn catch_up(&mut self) -> Result<Vec<Made>, DriveError> {
+        if self.injector.is_none() {
+            return Ok(Vec::new());
+        }
+        let place = std::mem::replace(&mut self.place, Place::START);
+        if place.stage != Stage::Learning {
+            while self.pull_changed()?.is_some() {}
+            self.begin_warm_up();
+        }
+        for _ in 0..place.items {
+            self.pull_changed()?;
+        }
+        // A label is told before the item behind it has its effect.
+        self.next = self.pull_changed()?;
+        self.place = place;
+        let labels = self.injector.iter_mut().flat_map(|injector| std::iter::from_fn(move || injector.label()));
+        Ok(labels.take(usize::try_from(place.labels).unwrap_or(usize::MAX)).collect())
+    }
+
     /// What became of the verdicts, if there were any.
     pub fn handed(&self) -> Option<Handed> {
         self.verdicts.as_ref().map(Verdicts::handed)
+    }
+
+    /// The verdicts as they stand.
+    pub fn verdicts(&self) -> Option<&Verdicts> {
+        self.verdicts.as_ref()
     }
 
     /// What the policies that look on made of the newest event.
@@ -155,7 +193,8 @@ impl<'a> Drive<'a> {
         self.place
     }
 
-    /// What changed in the engine since the last call: with [`Drive::place`], all that is needed to go on from here.
+    /// What changed in the engine since the last call: with [`Drive::place`] and [`Drive::verdicts`], all that is needed to go
+    /// on from here.
     pub fn checkpoint(&mut self) -> Checkpoint {
         self.engine.checkpoint()
     }
@@ -172,13 +211,13 @@ impl<'a> Drive<'a> {
             };
             if let Some(made) = self.injector.as_mut().and_then(Injector::label) {
                 self.next = item;
+                self.place.labels += 1;
                 return Ok(Some(Step::Labelled(Box::new(made))));
             }
             let ends = item.as_ref().is_none_or(|(position, ..)| position.time >= self.scored_from);
             match (self.place.stage, item) {
                 (Stage::Learning, None) => {
-                    self.place = Place { stage: Stage::WarmingUp, position: None };
-                    self.trace = None;
+                    self.begin_warm_up();
                     // Without a history there is nothing to publish early: the engine then starts as it does live.
                     if !self.plan.learn.is_empty() {
                         self.engine.publish(&mut Vec::new());
@@ -195,12 +234,18 @@ impl<'a> Drive<'a> {
                 (_, None) => return Ok(None),
                 (stage, Some((position, item, recorded))) => {
                     self.place.position = Some(position);
+                    self.place.items += 1;
                     if let Some(step) = self.handle(stage, item, recorded.as_ref(), outputs)? {
                         return Ok(Some(step));
                     }
                 }
             }
         }
+    }
+
+    fn begin_warm_up(&mut self) {
+        self.place = Place { stage: Stage::WarmingUp, ..Place::START };
+        self.trace = None;
     }
 
     /// The next item, changed on its way if that was asked for.
@@ -314,3 +359,6 @@ fn scored_from(events: &[Surveyed], window: Window) -> Timestamp {
     let first = events.iter().filter_map(|file| file.span).map(|(first, _)| first).min().max(window.from);
     first.map_or(Timestamp::EPOCH, |first| first.saturating_add(window.warmup))
 }
+
+#[cfg(test)]
+mod tests;

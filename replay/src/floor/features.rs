@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use models::event::{Action, Event};
+use serde::{Deserialize, Serialize};
 
 use super::{Forest, identity_key, key, session_key, tool_key};
 
@@ -11,7 +12,7 @@ use super::{Forest, identity_key, key, session_key, tool_key};
 const FEATURES: usize = Action::ALL.len() + 5;
 type Row = [f64; FEATURES];
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Session {
     identity: u64,
     actions: [f64; Action::ALL.len()],
@@ -35,7 +36,7 @@ impl Session {
 }
 
 /// Mean and standard deviation of each number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Usual([(f64, f64); FEATURES]);
 
 impl Usual {
@@ -59,7 +60,7 @@ impl Usual {
 
 /// Whole sessions by their numbers: how many lie beyond two sigma of the identity's own history, and an isolation forest
 /// over all sessions of the history. What is new is new to the identity; the history counts as new what it did first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SessionFloors {
     seen: HashSet<u64>,
     sessions: BTreeMap<u64, Session>,

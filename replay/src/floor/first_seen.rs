@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use models::event::Event;
+use serde::{Deserialize, Serialize};
 
 use super::{identity_key, key, session_key, tool_key};
 
@@ -10,7 +11,7 @@ use super::{identity_key, key, session_key, tool_key};
 /// that it never touched, a tool and target never seen together, and a step from one tool to the next never seen.
 ///
 /// Memory is 16 bytes for each distinct thing seen and each session.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FirstSeen {
     seen: HashSet<u64>,
     last_tool: HashMap<u64, u64>,

@@ -3,20 +3,21 @@
 use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 const TREES: usize = 100;
 const SUBSAMPLE: usize = 256;
 const SEED: u64 = 20_081_215;
 
 /// A fitted forest. Same rows, same forest.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Forest {
     trees: Vec<Node>,
     /// Rows that each tree was grown from.
     grown_from: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Node {
     /// Rows that ended here.
     Leaf(usize),

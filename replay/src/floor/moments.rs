@@ -1,7 +1,9 @@
 //! Mean and deviation of numbers that are taken in one by one.
 
+use serde::{Deserialize, Serialize};
+
 /// Mean and variance of a stream (Welford 1962).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Moments {
     /// How many numbers were taken in.
     pub(crate) count: f64,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use models::event::{ActionOutcome, Event, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Moments, gap, identity_key, key, session_key, tool_key};
 
@@ -12,7 +13,7 @@ fn above(moments: &Moments, x: f64) -> f64 {
 }
 
 /// What a session has added up to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Session {
     identity: u64,
     events: f64,
@@ -32,7 +33,7 @@ impl Session {
 /// has added up to so far (events, errors, distinct tools, distinct targets) against whole sessions of the history.
 ///
 /// Deviations are floored at the larger of 0.25 and a tenth of the mean.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ZScore {
     with_gaps: bool,
     numbers: HashMap<u64, Moments>,

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use models::alert::{Alert, AlertId, AlertKind};
 use models::decision::Revocation;
 use models::event::{Event, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::track::Place;
 
 /// What an event is, as far as is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(super) enum Side {
     /// Of a session without a label, or one that counts neither way.
     #[default]
@@ -21,7 +22,7 @@ pub(super) enum Side {
 }
 
 /// Counts of one kind of alarm.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sides {
     pub(super) attack: u64,
     pub(super) benign: u64,
@@ -39,7 +40,7 @@ impl Sides {
 }
 
 /// What one identity did and caused.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// UTC days on which it acted.
     pub(super) days: u32,
@@ -49,7 +50,7 @@ pub(super) struct Identity {
 }
 
 /// The newest event.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Newest {
     side: Side,
     time: Timestamp,
@@ -58,7 +59,7 @@ struct Newest {
 }
 
 /// Sorts alerts and revocations into right and wrong. Memory: 60 bytes an identity and an alert, and their names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Alarms {
     numbers: HashMap<(Box<str>, Box<str>), u32>,
     identities: Vec<Identity>,

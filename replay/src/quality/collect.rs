@@ -9,7 +9,7 @@ use models::assessment::{Assessment, Decision};
 use models::decision::Revocation;
 use models::dimension::Dimension;
 use models::event::Event;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::alarms::{Alarms, Side};
 use super::figures::Quality;
@@ -97,7 +97,7 @@ impl Method {
 }
 
 /// The methods that are no part of the engine. Memory is that of the history they have seen.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Floors {
     first_seen: FirstSeen,
     z_score: ZScore,
@@ -109,8 +109,10 @@ struct Floors {
 ///
 /// Memory is 250 bytes a session that is labelled (or counts as benign), up to 20 KiB for an attacked one, 35 MB for a
 /// sample of events, and the floors'. Nothing grows with the number of events.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Collector {
+    /// Not stored: whoever goes on has it from the files, see [`Collector::resume`].
+    #[serde(skip)]
     truth: Truth,
     tracks: BTreeMap<String, Track>,
     floors: Option<Floors>,
@@ -119,6 +121,7 @@ pub struct Collector {
     benign: Sample,
     labelled_events: u64,
     unlabelled_events: u64,
+    #[serde(skip)]
     only: Option<Method>,
     seed: u64,
 }
@@ -166,6 +169,15 @@ impl Collector {
             floors.seed = seed;
         }
         self
+    }
+
+    /// Goes on with what another process had gathered under the same labels, and those that had been added by then.
+    #[must_use]
+    pub fn resume<'a>(mut self, gathered: Self, added: impl IntoIterator<Item = &'a Label>) -> Self {
+        for label in added {
+            Arc::make_mut(&mut self.truth.labels).insert(label.clone());
+        }
+        Self { truth: self.truth, only: self.only, ..gathered }
     }
 
     /// Adds the label of a session of `tenant` while the replay runs; the session may have begun.

@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 use super::collect::Scores;
 
@@ -10,7 +11,7 @@ const MOST: usize = 1 << 17;
 const SEED: u64 = 20_260_505;
 
 /// Scores of events, each with the same chance to be kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Sample {
     pub(super) rows: Vec<Scores>,
     seen: u64,
@@ -50,6 +51,19 @@ impl Sample {
 mod tests {
     use super::super::collect::METHODS;
     use super::*;
+
+    #[test]
+    fn a_sample_that_was_stored_goes_on_as_the_one_that_was_not() {
+        let mut sample = Sample::default();
+        let push = |sample: &mut Sample, numbers: std::ops::Range<usize>| {
+            numbers.for_each(|i| sample.push(&[i as f64; METHODS.len()]));
+        };
+        push(&mut sample, 0..2 * MOST);
+        let mut stored: Sample = postcard::from_bytes(&postcard::to_stdvec(&sample).unwrap()).unwrap();
+        push(&mut sample, 2 * MOST..3 * MOST);
+        push(&mut stored, 2 * MOST..3 * MOST);
+        assert!(sample.rows == stored.rows);
+    }
 
     #[test]
     fn what_is_kept_is_bounded_and_drawn_from_the_whole_stream() {

@@ -1,6 +1,7 @@
 //! What is kept of one labelled session: how strange it got and when, never its events.
 
 use models::event::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::collect::{METHODS, Method, Scores};
 use crate::label::Class;
@@ -9,14 +10,14 @@ use crate::label::Class;
 const MAX_RISES: usize = 64;
 
 /// An event's place in its session, and when it happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) event: u32,
     pub(super) time: Timestamp,
 }
 
 /// Every rise of a score to a new maximum; of very many, every second, fourth and so on, and the last.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Climb {
     rises: Vec<(Place, f64)>,
     newest: Option<(Place, f64)>,
@@ -60,7 +61,7 @@ impl Climb {
 }
 
 /// Highest scores of a session, by method.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Strangeness {
     highest: Scores,
     /// One a method, of attacked sessions only.
@@ -74,7 +75,7 @@ impl Strangeness {
 }
 
 /// One labelled session.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Track {
     pub(super) class: Class,
     pub(super) attack: Option<Box<str>>,

@@ -17,9 +17,10 @@ use super::recorder::RecorderState;
 use super::state_log::LogState;
 use crate::drive::Place;
 use crate::table::Format;
+use crate::verdict::Verdicts;
 
 /// Begins every checkpoint; raise it with every change of a stored struct.
-const FORMAT: &str = "driftwatch-checkpoint/2";
+const FORMAT: &str = "driftwatch-checkpoint/3";
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +64,15 @@ pub(super) struct Cause {
     pub(super) from: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     pub(super) warmup: Duration,
+    pub(super) seed: u64,
+    /// What is changed, every part of it written out.
+    pub(super) what_if: String,
+    pub(super) label_delay: Option<Duration>,
     /// Digests of the files, in order of the digests: their names and the order of those do not matter.
     pub(super) learn: Vec<String>,
     pub(super) events: Vec<String>,
+    pub(super) labels: Vec<String>,
+    pub(super) verdicts: Vec<String>,
 }
 
 impl Cause {
@@ -78,8 +85,13 @@ impl Cause {
             (self.scores != other.scores, "another --scores"),
             ((self.from, self.until) != (other.from, other.until), "another --from or --to"),
             (self.warmup != other.warmup, "another --warmup"),
+            (self.seed != other.seed, "another --seed"),
+            (self.what_if != other.what_if, "another --inject, --drop, --delay or --skew"),
+            (self.label_delay != other.label_delay, "another --label-delay"),
             (self.learn != other.learn, "other files in --learn"),
             (self.events != other.events, "other files in --events"),
+            (self.labels != other.labels, "other files in --labels"),
+            (self.verdicts != other.verdicts, "other files in --verdicts"),
         ]
         .into_iter()
         .find_map(|(differs, what)| differs.then_some(what))
@@ -87,9 +99,10 @@ impl Cause {
 }
 
 /// How far the replay is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) place: Place,
+    pub(super) verdicts: Option<Verdicts>,
     /// Lines taken from the files.
     pub(super) handled: u64,
     /// Wall time spent, over all processes.
@@ -153,13 +166,22 @@ mod tests {
             from: None,
             until: None,
             warmup: Duration::ZERO,
+            seed: 7,
+            what_if: String::new(),
+            label_delay: None,
             learn: vec!["a".to_owned()],
             events: vec!["b".to_owned()],
+            labels: Vec::new(),
+            verdicts: Vec::new(),
         };
         assert_eq!(cause.difference(&cause.clone()), None);
         let other = Cause { events: vec!["c".to_owned()], ..cause.clone() };
         assert_eq!(cause.difference(&other), Some("other files in --events"));
         let other = Cause { until: Some(Timestamp::EPOCH), ..cause.clone() };
         assert_eq!(cause.difference(&other), Some("another --from or --to"));
+        let other = Cause { what_if: "drop".to_owned(), ..cause.clone() };
+        assert_eq!(cause.difference(&other), Some("another --inject, --drop, --delay or --skew"));
+        let other = Cause { labels: vec!["d".to_owned()], ..cause.clone() };
+        assert_eq!(cause.difference(&other), Some("other files in --labels"));
     }
 }

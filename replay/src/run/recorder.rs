@@ -76,6 +76,7 @@ pub(super) struct RecorderState<'a> {
     tally: Cow<'a, Tally>,
     alerts: Cow<'a, [Alert]>,
     revocations: u64,
+    collector: Option<Cow<'a, Collector>>,
 }
 
 pub(super) struct Recorder {
@@ -119,17 +120,22 @@ impl Recorder {
         })
     }
 
-    /// Goes on where `state` was taken; what was written after it is cut off.
+    /// Goes on where `state` was taken, when these labels had been made; what was written after it is cut off.
     pub(super) fn resume(
         folder: &mut Folder,
         scores: Format,
+        collector: Option<Collector>,
         inputs: &[InputFile],
+        made: Vec<Made>,
         state: RecorderState<'_>,
     ) -> Result<Self, FolderError> {
         let table_name = scores.file_name().unwrap_or("scores");
         let path = if scores == Format::None { folder.path().to_path_buf() } else { folder.unfinished(table_name)? };
         let table = Table::resume(scores, &path, &state.table).map_err(|source| refused(&path, source))?;
         let alerts = state.alerts.into_owned();
+        let injected: Vec<Label> = made.into_iter().map(|made| made.label).collect();
+        let gathered = state.collector.map(Cow::into_owned);
+        let collector = collector.zip(gathered).map(|(collector, gathered)| collector.resume(gathered, &injected));
         Ok(Self {
             table,
             table_name,
@@ -137,7 +143,7 @@ impl Recorder {
             revoked: folder.reopen(REVOCATIONS, state.revoked)?,
             learn_files: named(inputs, "learn"),
             event_files: named(inputs, "events"),
-            collector: None,
+            collector,
             alert_numbers: alerts.iter().enumerate().map(|(number, alert)| (alert.id.clone(), number)).collect(),
             digest: state.digest.into_owned(),
             recording: Recording {
@@ -147,12 +153,13 @@ impl Recorder {
                 tally: state.tally.into_owned(),
                 alerts,
                 revocations: state.revocations,
+                injected,
                 ..Recording::default()
             },
         })
     }
 
-    /// Makes durable what was written, and tells how to go on from here. What labels are for is not in it.
+    /// Makes durable what was written, and tells how to go on from here. The labels that were made are not in it.
     pub(super) fn state(&mut self) -> Result<RecorderState<'_>, FolderError> {
         let table = self.table.state().map_err(|source| cannot_write(self.table_name, source))?;
         let quarantine = length(&mut self.quarantine).map_err(|source| cannot_write(QUARANTINE, source))?;
@@ -169,6 +176,7 @@ impl Recorder {
             tally: Cow::Borrowed(&recording.tally),
             alerts: Cow::Borrowed(&recording.alerts),
             revocations: recording.revocations,
+            collector: self.collector.as_ref().map(Cow::Borrowed),
         })
     }
 

@@ -45,7 +45,7 @@ impl Batch {
 
 enum Note {
     Batch(Batch),
-    Checkpoint(Mark, Box<Checkpoint>),
+    Checkpoint(Box<(Mark, Checkpoint)>),
 }
 
 /// Keeps checkpoints in a folder.
@@ -72,7 +72,7 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn start(recorder: Recorder, keeper: Option<Keeper>) -> Self {
+    pub(super) fn start(recorder: Recorder, keeper: Keeper) -> Self {
         let (notes, received) = sync_channel(BATCHES);
         let kept = Arc::new(AtomicU64::new(0));
         let thread = std::thread::spawn({
@@ -89,7 +89,7 @@ impl Scribe {
 
     /// Asks for a checkpoint of everything handed over so far.
     pub(super) fn checkpoint(&self, mark: Mark, engine: Checkpoint) -> bool {
-        self.notes.send(Note::Checkpoint(mark, Box::new(engine))).is_ok()
+        self.notes.send(Note::Checkpoint(Box::new((mark, engine)))).is_ok()
     }
 
     pub(super) fn kept(&self) -> u64 {
@@ -106,17 +106,17 @@ impl Scribe {
 fn write_down(
     notes: &Receiver<Note>,
     mut recorder: Recorder,
-    mut keeper: Option<Keeper>,
+    mut keeper: Keeper,
     kept: &AtomicU64,
 ) -> Result<Recorder, RunError> {
     for note in notes {
         match note {
             Note::Batch(batch) => write_batch(batch, &mut recorder)?,
-            Note::Checkpoint(mark, engine) => {
-                if let Some(keeper) = &mut keeper {
-                    keeper.keep(mark, *engine, &mut recorder)?;
-                    kept.store(mark.handled, Ordering::Relaxed);
-                }
+            Note::Checkpoint(checkpoint) => {
+                let (mark, engine) = *checkpoint;
+                let handled = mark.handled;
+                keeper.keep(mark, engine, &mut recorder)?;
+                kept.store(handled, Ordering::Relaxed);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::recorder::Recorder;
 use super::scribe::{Batch, Keeper, Scribe};
 use super::state_log::StateLog;
 use super::{Checkpoints, Options, RunError};
-use crate::drive::{Drive, Place, Plan, Role, Stage, Step};
+use crate::drive::{Drive, Place, Plan, Role, Step};
 use crate::inject::Injector;
 use crate::provenance::InputFile;
 use crate::quality::Collector;
@@ -34,7 +34,7 @@ pub(super) struct Walk<'a> {
     pub(super) inputs: &'a [InputFile],
 }
 
-/// What is known of the events beside themselves. With any of it there is no checkpoint: none of it is in one.
+/// What is known of the events beside themselves, as it is at the beginning.
 pub(super) struct Told {
     pub(super) collector: Option<Collector>,
     pub(super) verdicts: Option<Verdicts>,
@@ -54,7 +54,7 @@ pub(super) struct Walked {
 struct Start<'a> {
     drive: Drive<'a>,
     recorder: Recorder,
-    keeper: Option<Keeper>,
+    keeper: Keeper,
     mark: Mark,
 }
 
@@ -62,7 +62,6 @@ impl<'a> Walk<'a> {
     /// Walks to the end.
     pub(super) fn walk(&self, folder: &mut Folder, told: Told) -> Result<Walked, RunError> {
         let Start { mut drive, recorder, keeper, mark } = self.start(folder, told)?;
-        let keeps = keeper.is_some();
         let scribe = Scribe::start(recorder, keeper);
         let started = Instant::now();
         let seconds = || mark.seconds + started.elapsed().as_secs_f64();
@@ -86,13 +85,13 @@ impl<'a> Walk<'a> {
             batch.push(step);
             reporter.step(drive.place().stage, handled);
             let stopped = self.options.stop.load(Ordering::Relaxed);
-            let due = keeps && (stopped || clock.is_due(handled));
-            if (batch.is_full() || due || stopped) && !scribe.batch(&mut batch) {
+            let due = stopped || clock.is_due(handled);
+            if (batch.is_full() || due) && !scribe.batch(&mut batch) {
                 break;
             }
             if due {
-                let changed = clock.time(|| drive.checkpoint());
-                let mark = Mark { place: drive.place(), handled, seconds: seconds() };
+                let (changed, verdicts) = clock.time(|| (drive.checkpoint(), drive.verdicts().cloned()));
+                let mark = Mark { place: drive.place(), verdicts, handled, seconds: seconds() };
                 if !scribe.checkpoint(mark, changed) {
                     break;
                 }
@@ -101,7 +100,7 @@ impl<'a> Walk<'a> {
             if stopped {
                 reporter.finish();
                 scribe.finish()?;
-                return Err(RunError::Stopped { handled, total, next: how_to_go_on(keeps) });
+                return Err(RunError::Stopped { handled, total });
             }
         }
         scribe.batch(&mut batch);
@@ -125,33 +124,31 @@ impl<'a> Walk<'a> {
             threads: self.options.threads,
         };
         let (path, cause) = (folder.path().to_path_buf(), self.cause());
-        let keeps = collector.is_none() && verdicts.is_none() && injector.is_none();
-        let kept = if *resume && keeps { checkpoint::read(&path, &cause)? } else { None };
+        let kept = if *resume { checkpoint::read(&path, &cause)? } else { None };
         if let Some(kept) = kept {
             let (log, blobs) =
                 StateLog::resume(&path, kept.log).map_err(|cause| CheckpointError::damaged(&path, &cause))?;
             let engine = Engine::restore(config.clone(), blobs)?;
-            let recorder = Recorder::resume(folder, *scores, self.inputs, kept.recorder)?;
-            let drive = Drive::resume(plan, *window, &path, engine, kept.mark.place);
-            let keeper = Some(Keeper { folder: path, cause, log });
-            return Ok(Start { drive, recorder, keeper, mark: kept.mark });
+            let mut mark = kept.mark;
+            let verdicts = verdicts.zip(mark.verdicts.take()).map(|(verdicts, stood)| verdicts.resume(stood));
+            let mut drive =
+                Drive::resume(plan, *window, &path, engine, mark.place).with_verdicts(verdicts).with_injector(injector);
+            let made = drive.catch_up()?;
+            let recorder = Recorder::resume(folder, *scores, collector, self.inputs, made, kept.recorder)?;
+            return Ok(Start { drive, recorder, keeper: Keeper { folder: path, cause, log }, mark });
         }
         folder.forget()?;
         let recorder = Recorder::new(folder, *scores, collector, self.inputs)?;
         let drive = Drive::start(plan, *window, &path).with_verdicts(verdicts).with_injector(injector);
-        let keeper = if keeps {
-            let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
-            Some(Keeper { folder: path, cause, log })
-        } else {
-            None
-        };
-        let place = Place { stage: Stage::Learning, position: None };
-        Ok(Start { drive, recorder, keeper, mark: Mark { place, handled: 0, seconds: 0.0 } })
+        let log = StateLog::create(&path).map_err(|source| refused(&path, source))?;
+        let mark = Mark { place: Place::START, verdicts: None, handled: 0, seconds: 0.0 };
+        Ok(Start { drive, recorder, keeper: Keeper { folder: path, cause, log }, mark })
     }
 
     fn cause(&self) -> Cause {
-        let digests = |files: &[Surveyed]| {
-            let mut digests: Vec<String> = files.iter().map(|file| file.sha256.clone()).collect();
+        let digests = |role: &str| {
+            let files = self.inputs.iter().filter(|file| file.role == role);
+            let mut digests: Vec<String> = files.map(|file| file.sha256.clone()).collect();
             digests.sort_unstable();
             digests
         };
@@ -164,8 +161,13 @@ impl<'a> Walk<'a> {
             from: self.options.window.from,
             until: self.options.window.until,
             warmup: self.options.window.warmup,
-            learn: digests(self.learn),
-            events: digests(self.events),
+            seed: self.options.seed,
+            what_if: format!("{:?}", self.options.what_if),
+            label_delay: self.options.label_delay,
+            learn: digests("learn"),
+            events: digests("events"),
+            labels: digests("labels"),
+            verdicts: digests("verdicts"),
         }
     }
 
@@ -173,14 +175,6 @@ impl<'a> Walk<'a> {
         let files = if role == Role::Learn { self.learn } else { self.events };
         let file = files.get(rejected.file).map(|file| file.path.display().to_string()).unwrap_or_default();
         RunError::Strict { file, line: rejected.line, detail: rejected.rejection.detail.clone() }
-    }
-}
-
-fn how_to_go_on(keeps: bool) -> &'static str {
-    if keeps {
-        "a checkpoint is kept: run the same command with --resume to go on"
-    } else {
-        "a replay with --labels, --verdicts or changed events keeps no checkpoint: run it again to start anew"
     }
 }
 
