@@ -40,6 +40,11 @@ impl Lease {
         self.0.load(Ordering::Acquire)
     }
 
+    /// Whether both were given together.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Nothing read under it may be taken any more.
     pub fn revoke(&self) {
         self.0.store(false, Ordering::Release);

@@ -6,9 +6,9 @@ use models::engine::Trust;
 use models::event::Timestamp;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders, ToBytes};
+use rdkafka::producer::future_producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
@@ -130,15 +130,7 @@ impl Clients {
                 key: Some(key.as_slice()),
                 ..FutureRecord::to(topic)
             };
-            // In order, because one thread enqueues them; the local queue being full is waited for.
-            let sent = loop {
-                match self.producer.send_result(record_again(&record)) {
-                    Ok(sent) => break sent,
-                    Err((error, _)) if is_full(&error) => tokio::time::sleep(Duration::from_millis(1)).await,
-                    Err((error, _)) => return Err(failed(error)),
-                }
-            };
-            waiting.push(sent);
+            waiting.push(self.enqueue(record).await.map_err(failed)?);
         }
         let mut offsets = Vec::with_capacity(records.len());
         for sent in waiting {
@@ -216,15 +208,32 @@ impl Clients {
         let topic = &self.source.topic;
         let failed = |error| FleetError::Kafka { topic: topic.clone(), error };
         let observe = || OwnedHeaders::new().insert(Header { key: kafka::TRUST_HEADER, value: Some(kafka::OBSERVE) });
-        let sent = events.iter().map(|Forward { identity, event, trust }| {
+        let mut waiting = Vec::with_capacity(events.len());
+        for Forward { identity, event, trust } in events {
             let record = FutureRecord::to(topic).key(&**identity).payload(event);
             let record = if *trust == Trust::Observe { record.headers(observe()) } else { record };
-            self.producer.send(record, PATIENCE)
-        });
-        for sent in sent.collect::<Vec<_>>() {
-            sent.await.map_err(|(error, _)| failed(error))?;
+            waiting.push(self.enqueue(record).await.map_err(failed)?);
+        }
+        for sent in waiting {
+            let delivered = sent.await.map_err(|_| FleetError::Silent(topic.clone()))?;
+            delivered.map_err(|(error, _)| failed(error))?;
         }
         Ok(())
+    }
+
+    /// Hands a record to the client, which keeps the order; its own queue being full is waited for.
+    async fn enqueue<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
+        &self,
+        mut record: FutureRecord<'_, K, P>,
+    ) -> KafkaResult<DeliveryFuture> {
+        loop {
+            match self.producer.send_result(record) {
+                Ok(sent) => return Ok(sent),
+                Err((error, back)) if is_full(&error) => record = back,
+                Err((error, _)) => return Err(error),
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -271,15 +280,6 @@ fn properties(source: &KafkaSource) -> ClientConfig {
     config.extend(shared.map(|(key, value)| (key.clone(), value.clone())));
     config.set("bootstrap.servers", &source.brokers);
     config
-}
-
-fn record_again<'a>(record: &FutureRecord<'a, [u8], [u8]>) -> FutureRecord<'a, [u8], [u8]> {
-    FutureRecord {
-        partition: record.partition,
-        payload: record.payload,
-        key: record.key,
-        ..FutureRecord::to(record.topic)
-    }
 }
 
 fn is_full(error: &KafkaError) -> bool {

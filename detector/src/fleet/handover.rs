@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::source::Lease;
+
 /// What the broker changed.
 #[derive(Debug)]
 pub enum Change {
@@ -21,10 +23,11 @@ pub enum Change {
 }
 
 /// What the thread wants to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Reading {
-    /// From this offset on, or the first after it that is there.
-    Resume(i32, i64),
+    /// From this offset on, or the first after it that is there. What is read comes under this lease, and is taken under no
+    /// other: an order that waited while the partition went and came back would otherwise leave a gap.
+    Resume(i32, i64, Lease),
     /// Not any more, for now.
     Pause(i32),
 }

@@ -31,7 +31,7 @@ use super::states;
 use super::topics::Topic;
 use crate::app::{App, Ask, Source, State, VerdictError};
 use crate::service::{EndError, Stopping};
-use crate::source::{Batch, kafka};
+use crate::source::{Batch, Lease, kafka};
 use crate::store::commit::Pending;
 
 // When to flush: see the commit of a process alone. A flush costs three answers of the broker.
@@ -48,7 +48,8 @@ const MEASURE: Duration = Duration::from_mins(1);
 enum Slot {
     /// Number of the attempt, and how far it is.
     Restoring(u64, Progress),
-    Running(Box<Partition>),
+    /// And the lease that what is read of it comes under.
+    Running(Box<Partition>, Lease),
 }
 
 type Restored = (i32, u64, Result<Partition, FleetError>);
@@ -219,7 +220,7 @@ impl FleetThread {
         let (mut running, mut reading) = (0, Vec::new());
         for (number, slot) in &self.partitions {
             match slot {
-                Slot::Running(_) => running += 1,
+                Slot::Running(..) => running += 1,
                 Slot::Restoring(_, progress) => {
                     let (read, of) = progress.get();
                     reading.push(format!("{number} ({read} of {of} records)"));
@@ -248,7 +249,7 @@ impl FleetThread {
 
     fn members(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter_map(|slot| match slot {
-            Slot::Running(partition) => Some(&**partition),
+            Slot::Running(partition, _) => Some(&**partition),
             Slot::Restoring(..) => None,
         })
     }

@@ -154,14 +154,14 @@ async fn next(readings: &mut Option<mpsc::UnboundedReceiver<Reading>>) -> Option
 
 fn follow_owner(consumer: &StreamConsumer<Context>, reading: Reading) -> KafkaResult<()> {
     let context = consumer.context();
-    let (Reading::Resume(partition, _) | Reading::Pause(partition)) = reading;
+    let (Reading::Resume(partition, ..) | Reading::Pause(partition)) = reading;
     let mut list = TopicPartitionList::new();
     list.add_partition(context.topic(), partition);
     match reading {
-        Reading::Resume(_, offset) => {
+        Reading::Resume(_, offset, lease) => {
             // A few milliseconds; the fetcher answers between two requests.
             consumer.seek(context.topic(), partition, Offset::Offset(offset), SEEK)?;
-            context.resumed(partition);
+            context.resumed(partition, lease);
             consumer.resume(&list)
         }
         Reading::Pause(_) => {
@@ -256,7 +256,10 @@ async fn drain(consumer: &StreamConsumer<Context>, app: &App, sent: &Sent) {
     let mut committed = app.committed();
     let durable = committed.wait_for(|positions| {
         let name = context.status().name();
-        sent.iter().all(|(partition, end)| positions.get(&(Arc::clone(name), *partition)).is_some_and(|at| at >= end))
+        // What was given away before it was stored is its new owner's.
+        let ours = sent.iter().filter(|(partition, _)| context.lease(**partition).is_some());
+        ours.into_iter()
+            .all(|(partition, end)| positions.get(&(Arc::clone(name), *partition)).is_some_and(|at| at >= end))
     });
     let in_time = tokio::time::timeout(DRAIN, durable).await.is_ok();
     if !in_time {

@@ -35,7 +35,7 @@ impl FleetThread {
         let new = self.position(Topic::Log, 0).is_none_or(|stored| told.offset >= stored);
         let heard = self.log.take(told.offset, told.appended, entry);
         if new {
-            let owned = |partition: i32| matches!(self.partitions.get(&partition), Some(Slot::Running(_)));
+            let owned = |partition: i32| matches!(self.partitions.get(&partition), Some(Slot::Running(..)));
             for output in heard.outputs {
                 match (output, heard.partition) {
                     (Output::Revocation(revocation), Some(partition)) => {

@@ -14,6 +14,7 @@ use crate::fleet::handover::{Change, Reading};
 use crate::fleet::partition::Partition;
 use crate::fleet::restore::{Progress, restore};
 use crate::service::EndError;
+use crate::source::Lease;
 
 impl FleetThread {
     pub(super) async fn change(&mut self, change: Change) -> Result<(), EndError> {
@@ -81,8 +82,9 @@ impl FleetThread {
             Ok(partition) => {
                 self.publish_position(number, partition.next());
                 // The reader may have ended with the service.
-                let _ = self.owner.readings.send(Reading::Resume(number, partition.next()));
-                self.partitions.insert(number, Slot::Running(Box::new(partition)));
+                let lease = Lease::default();
+                let _ = self.owner.readings.send(Reading::Resume(number, partition.next(), lease.clone()));
+                self.partitions.insert(number, Slot::Running(Box::new(partition), lease));
                 self.pending.adopted.push(number);
                 self.uncommitted = true;
             }

@@ -26,7 +26,7 @@ impl FleetThread {
         let mut rejected = Vec::new();
         let mut flushes = JoinSet::new();
         for (number, slot) in &mut self.partitions {
-            let Slot::Running(partition) = slot else { continue };
+            let Slot::Running(partition, _) = slot else { continue };
             if !wanted(*number) || !partition.is_due(&self.log) {
                 continue;
             }
@@ -56,7 +56,7 @@ impl FleetThread {
     }
 
     pub(super) fn flushed(&mut self, number: i32, written: Result<models::changelog::Writer, FleetError>) {
-        let Some(Slot::Running(partition)) = self.partitions.get_mut(&number) else { return };
+        let Some(Slot::Running(partition, _)) = self.partitions.get_mut(&number) else { return };
         match written {
             Ok(writer) => {
                 partition.flushed(writer);

@@ -19,7 +19,10 @@ impl FleetThread {
         if batch.source != self.events {
             return self.forward(batch).await;
         }
-        let Some(Slot::Running(partition)) = self.partitions.get_mut(&batch.partition) else { return };
+        let Some(Slot::Running(partition, lease)) = self.partitions.get_mut(&batch.partition) else { return };
+        if !lease.is(&batch.lease) {
+            return;
+        }
         let telemetry = self.app.telemetry();
         for item in batch.items {
             if !partition.advance(item.position) {

@@ -28,8 +28,6 @@ pub(super) struct Context {
 struct Partition {
     /// `None` until what it is read into is there.
     lease: Option<Lease>,
-    /// The group's offset as we last set it.
-    followed: Option<i64>,
 }
 
 impl Context {
@@ -59,10 +57,10 @@ impl Context {
         self.partitions().get(&partition)?.lease.clone()
     }
 
-    /// In a fleet: from now on it is read, under a lease of its own.
-    pub(super) fn resumed(&self, partition: i32) {
+    /// In a fleet: from now on it is read, under this lease.
+    pub(super) fn resumed(&self, partition: i32, lease: Lease) {
         if let Some(partition) = self.partitions().get_mut(&partition) {
-            partition.lease = Some(Lease::default());
+            partition.lease = Some(lease);
         }
     }
 
@@ -84,17 +82,12 @@ impl Context {
         self.status.handed(partition, batch, self.stored(partition), self.app.now());
     }
 
-    /// Offsets of our partitions that the store has moved past since they were last committed to the group.
+    /// How far the partitions that we read are stored. All of them each time: an offset that is sent while the group is
+    /// being sorted out may be lost without a word, and none may follow it for hours.
     pub(super) fn to_commit(&self) -> BTreeMap<i32, i64> {
-        let mut moved = BTreeMap::new();
-        for (number, partition) in self.partitions().iter_mut() {
-            let stored = self.stored(*number);
-            if stored > partition.followed {
-                partition.followed = stored;
-                moved.extend(stored.map(|offset| (*number, offset)));
-            }
-        }
-        moved
+        let partitions = self.partitions();
+        let read = partitions.iter().filter(|(_, partition)| partition.lease.is_some());
+        read.filter_map(|(number, _)| Some((*number, self.stored(*number)?))).collect()
     }
 
     /// Our partitions now; each is read from where the store is, and where the store knows nothing, from the group's
@@ -107,7 +100,7 @@ impl Context {
                 element.set_offset(Offset::Offset(position))?;
             }
             let lease = alone.then(Lease::default);
-            partitions.insert(element.partition(), Partition { lease, followed: None });
+            partitions.insert(element.partition(), Partition { lease });
         }
         Ok(())
     }
@@ -168,7 +161,7 @@ impl ConsumerContext for Context {
 
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            tracing::warn!(%error, "the group did not take our offsets");
+            tracing::warn!(%error, "the group did not take our offsets; they are sent again");
         }
     }
 }
