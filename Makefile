@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench quality population clean-data
+.PHONY: help demo test soak check bench quality population clean-data
 
 # Which toolchain and which target directory; every recipe that runs cargo starts with it.
 ENV := . scripts/env.sh
@@ -23,6 +23,11 @@ test: ## Install what the tests need and run all of them, end to end included
 	@scripts/setup.sh --tests
 	$(ENV); cargo build --workspace --bins --tests
 	$(ENV); cargo test --workspace --no-fail-fast
+
+# Ten minutes or so. SEED is printed, and the same one does the same again.
+soak: ## A fleet under load that is killed again and again, broker included (SEED=… to repeat one)
+	@scripts/setup.sh --tests
+	@scripts/soak.sh
 
 # Cheapest first.
 check: ## Formatting, lints, licences and sources of dependencies, documentation

@@ -1,7 +1,9 @@
 //! Apache Kafka in a process of its own, broker and controller in one, on free loopback ports.
 
+pub mod clients;
 pub mod secured;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,15 +12,15 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{Header, Message as _, OwnedHeaders};
+use rdkafka::message::Message as _;
 use rdkafka::metadata::MetadataPartition;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::eventually::{PATIENCE, Seen, eventually};
 use crate::process::{Process, leashed};
 use crate::scratch;
+use clients::{Drain, Group, Producer};
 use secured::Secured;
 
 /// Any id will do, as the directory that it marks belongs to one story.
@@ -151,24 +153,36 @@ impl Kafka {
 
     /// Writes records, of key and value or whole messages, and returns when the broker has acknowledged each.
     pub async fn produce(&self, topic: &str, records: impl IntoIterator<Item = impl Into<Message>>) -> Result<usize> {
-        let producer: FutureProducer =
-            self.client().set("linger.ms", "5").set("enable.idempotence", "true").create()?;
-        let mut sent = Vec::new();
-        for message in records {
-            let Message { key, value, headers } = message.into();
-            let headers = headers
-                .iter()
-                .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
-            let mut record = FutureRecord::to(topic).key(&key).headers(headers);
-            record.payload = Some(&value).filter(|value| !value.is_empty());
-            sent.push(producer.send_result(record).map_err(|(e, _)| e)?);
-        }
-        producer.flush(PATIENCE)?;
-        let count = sent.len();
-        for delivery in sent {
-            delivery.await?.map_err(|(e, _)| e)?;
-        }
-        Ok(count)
+        self.producer()?.produce(topic, records).await
+    }
+
+    /// A client that writes.
+    pub fn producer(&self) -> Result<Producer> {
+        Producer::new(self)
+    }
+
+    /// How many of so many records of a topic its client reads in a second.
+    pub fn drain(&self, topic: &str, records: usize) -> Result<f64> {
+        Drain::new(self, topic)?.rate(records)
+    }
+
+    /// Bytes of the keys and values of a topic that compaction would leave.
+    pub fn live_bytes(&self, topic: &str) -> Result<usize> {
+        let records: i64 = self.ends(topic)?.iter().sum();
+        let mut live = BTreeMap::new();
+        Drain::new(self, topic)?.take(usize::try_from(records)?, |record| {
+            let key = (record.partition(), record.key().unwrap_or_default().to_vec());
+            match record.payload() {
+                Some(value) => live.insert(key, value.len()),
+                None => live.remove(&key),
+            };
+        })?;
+        Ok(live.iter().map(|((_, key), value)| key.len() + value).sum())
+    }
+
+    /// A client that watches a group read a topic.
+    pub fn group(&self, group: &str, topic: &str) -> Result<Group> {
+        Group::new(self, group, topic)
     }
 
     /// Reads a topic from its beginning until there are `count` records, in order within each partition.
@@ -264,6 +278,7 @@ auto.create.topics.enable=false
 log.cleaner.backoff.ms=1000
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
+group.min.session.timeout.ms=1000
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=1000

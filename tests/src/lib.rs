@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`driftwatch::Driftwatch`] | the real binary with a generated configuration: start, kill, restart, read its database |
 //! | [`kafka::Kafka`] | Apache Kafka in a process of its own |
+//! | [`fleet::Fleet`] | several `driftwatch` on one topic, and what a second run over it finds |
 //! | [`receiver::Receiver`] | a webhook receiver that checks every signature and misbehaves on request |
 //! | [`browser::Browser`] | headless Chromium: click, read, take screenshots, see what the console complained about |
 //! | [`trace::Trace`] | what agents did, with attacks among it, as `driftwatch-datasets` generates it |
@@ -23,6 +24,7 @@ pub mod browser;
 pub mod built;
 pub mod driftwatch;
 pub mod eventually;
+pub mod fleet;
 pub mod http1;
 pub mod kafka;
 pub mod process;

@@ -99,13 +99,15 @@ pub struct Trace {
 impl Trace {
     /// Five days of ten agents, and a sixth on which data is carried off.
     pub fn generate() -> Result<Self> {
+        Self::of("--seed 7 --agents 10 --days 5 --test-days 1 --sessions-per-day 20 --attack exfiltration=0.03")
+    }
+
+    /// What `driftwatch-datasets generate` makes with these options, blanks between them.
+    pub fn of(options: &str) -> Result<Self> {
         let directory = scratch::directory("trace")?;
         let out = directory.path().to_str().context("a temporary directory that is not UTF-8")?;
-        let options =
-            "--seed 7 --agents 10 --days 5 --test-days 1 --sessions-per-day 20 --attack exfiltration=0.03 --pack none";
-        let mut arguments = vec!["generate"];
+        let mut arguments = vec!["generate", "--pack", "none", "--out", out];
         arguments.extend(options.split(' '));
-        arguments.extend(["--out", out]);
         let generated = run("driftwatch-datasets", &arguments)?;
         ensure!(generated.status.success(), "no trace: {}", String::from_utf8_lossy(&generated.stderr));
         let mut actions = read(&directory.path().join("baseline.ndjson"), action)?;
