@@ -31,6 +31,7 @@ pub use answer::{Confirmation, confirm, resend, undo, used_again};
 pub use health::{EndpointHealth, EndpointState, enable, health};
 pub use message::{REQUESTED, UNDO_SUFFIX, UNDONE};
 pub use queue::enqueue;
+pub(crate) use queue::{enqueue_as, requested};
 pub use state::{Change, RevocationState, set_state};
 pub use worker::run;
 

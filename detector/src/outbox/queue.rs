@@ -22,12 +22,30 @@ pub fn enqueue(
     endpoints: &[Endpoint],
     now_ms: i64,
 ) -> rusqlite::Result<()> {
+    enqueue_as(tx, revocation, endpoints, &requested(revocation, now_ms)?, now_ms)
+}
+
+/// The exact bytes that ask for a revocation, as of `now_ms`.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn requested(revocation: &Revocation, now_ms: i64) -> rusqlite::Result<String> {
+    message::requested(revocation, Timestamp::from_millis(now_ms)).map_err(unwritable)
+}
+
+/// [`enqueue`] with bytes that were made before.
+pub(crate) fn enqueue_as(
+    tx: &Transaction<'_>,
+    revocation: &Revocation,
+    endpoints: &[Endpoint],
+    body: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     if endpoints.is_empty() {
         return set_state(tx, &revocation.id.0, RevocationState::Failed, now_ms).map(drop);
     }
-    let body = message::requested(revocation, Timestamp::from_millis(now_ms)).map_err(unwritable)?;
     for endpoint in endpoints {
-        insert(tx, &revocation.id.0, revocation, endpoint, &body, now_ms)?;
+        insert(tx, &revocation.id.0, revocation, endpoint, body, now_ms)?;
     }
     Ok(())
 }

@@ -94,11 +94,12 @@ CREATE TABLE IF NOT EXISTS revocations (
 CREATE INDEX IF NOT EXISTS revocations_by_requested ON revocations (requested_at, id);
 CREATE INDEX IF NOT EXISTS revocations_by_alert ON revocations (alert, requested_at);
 
--- In a fleet: which partition asked for a revocation, and the state that the others know. Whoever owns the partition
--- delivers it.
+-- In a fleet: which partition asked for a revocation, what is to be sent, and the state that the others know. Whoever owns the
+-- partition delivers it, and all of them the same bytes.
 CREATE TABLE IF NOT EXISTS granted (
     id        TEXT PRIMARY KEY,
     partition INTEGER NOT NULL,
+    body      TEXT NOT NULL,
     told      TEXT NOT NULL DEFAULT 'requested'
 ) STRICT, WITHOUT ROWID;
 

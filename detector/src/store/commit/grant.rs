@@ -26,10 +26,13 @@ pub(crate) struct Granted {
 pub(super) fn write(tx: &Transaction<'_>, granted: &Granted, endpoints: &[Endpoint]) -> rusqlite::Result<bool> {
     let Granted { partition, owned, at_ms, revocation } = granted;
     let id = &*revocation.id.0;
-    tx.prepare_cached("INSERT OR IGNORE INTO granted (id, partition) VALUES (?1, ?2)")?.execute((id, partition))?;
+    // Made here once: a number that went through JSON and back may have lost its last bit.
+    let body = outbox::requested(revocation, *at_ms)?;
+    tx.prepare_cached("INSERT OR IGNORE INTO granted (id, partition, body) VALUES (?1, ?2, ?3)")?
+        .execute((id, partition, &body))?;
     let new = insert_revocation(tx, revocation, *at_ms)?;
     if new && *owned {
-        outbox::enqueue(tx, revocation, endpoints, *at_ms)?;
+        outbox::enqueue_as(tx, revocation, endpoints, &body, *at_ms)?;
     }
     let body: Option<String> = tx
         .prepare_cached("SELECT body FROM alerts WHERE id = ?1")?
@@ -64,18 +67,18 @@ pub(super) fn of(tx: &Transaction<'_>, alert: &Alert) -> rusqlite::Result<Option
 /// Queues what a partition that came to us has asked for and nobody is known to have delivered. The one before may have: receivers
 /// recognise it by its id.
 pub(super) fn adopt(tx: &Transaction<'_>, partition: i32, endpoints: &[Endpoint]) -> rusqlite::Result<()> {
-    let open: Vec<(i64, String)> = tx
+    let open: Vec<(i64, String, String)> = tx
         .prepare_cached(
-            "SELECT revocations.requested_at, revocations.body FROM revocations JOIN granted USING (id)
+            "SELECT revocations.requested_at, revocations.body, granted.body FROM revocations JOIN granted USING (id)
              WHERE granted.partition = ?1 AND revocations.state = 'requested'
                AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = revocations.id)
              ORDER BY revocations.requested_at, revocations.id",
         )?
-        .query_map([partition], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([partition], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    for (at_ms, body) in open {
-        if let Ok(revocation) = serde_json::from_str::<Revocation>(&body) {
-            outbox::enqueue(tx, &revocation, endpoints, at_ms)?;
+    for (at_ms, revocation, body) in open {
+        if let Ok(revocation) = serde_json::from_str::<Revocation>(&revocation) {
+            outbox::enqueue_as(tx, &revocation, endpoints, &body, at_ms)?;
         }
     }
     Ok(())
