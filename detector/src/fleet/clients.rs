@@ -383,7 +383,7 @@ pub(crate) fn appended(message: &BorrowedMessage<'_>) -> Timestamp {
     Timestamp::from_millis(message.timestamp().to_millis().unwrap_or_default().max(0))
 }
 
-/// The properties of a consumer of the events.
+/// How long the broker waits for a process that is silent.
 pub(crate) fn session_timeout(source: &KafkaSource) -> Duration {
     let set = kafka::client(source).get("session.timeout.ms").and_then(|ms| ms.parse().ok());
     Duration::from_millis(set.unwrap_or(45_000))

@@ -21,7 +21,10 @@ impl FleetThread {
                 Topic::Revocations => self.pending.told.extend(states::Told::decode(&next.value)),
                 Topic::Changelog | Topic::Snapshots => {}
             }
-            self.pending.positions.insert((self.name_of(next.topic), next.partition), next.offset + 1);
+            // The log is heard from an image on, which is older than what is stored: a position never goes back.
+            if self.position(next.topic, next.partition).is_none_or(|stored| next.offset >= stored) {
+                self.pending.positions.insert((self.name_of(next.topic), next.partition), next.offset + 1);
+            }
             told = ear.try_recv().ok();
         }
         self.uncommitted = true;
