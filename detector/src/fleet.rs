@@ -15,6 +15,7 @@
 
 pub mod clients;
 pub mod handover;
+mod images;
 pub mod log;
 pub mod partition;
 pub mod reader;

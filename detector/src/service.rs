@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::app::{App, EngineHandle};
 use crate::config::Config;
 use crate::fleet::handover::Handover;
-use crate::fleet::{self, FleetError, FleetThread};
+use crate::fleet::{FleetError, FleetThread, session_timeout};
 use crate::http::{self, ServeError};
 use crate::source::ingest::Ingest;
 use crate::source::{Batch, CHANNEL_BATCHES, file, inbox, kafka};
@@ -98,11 +98,12 @@ impl Core {
         let stop = watch::Sender::new(false);
         let stopping = Stopping::new(stop.subscribe());
         let ingest = Ingest::start(store.clone())?;
-        let (app, ended) = if let (Some(_), Some(source)) = (&config.fleet, config.source.kafka.first()) {
+        let shared = config.fleet.clone().zip(config.source.kafka.first().cloned());
+        let (app, ended) = if let Some((fleet, source)) = shared {
             // Half of what the broker waits for, so that giving up a partition never costs the membership.
-            let (handover, owner) = Handover::new(fleet::session_timeout(source) / 2);
+            let (handover, owner) = Handover::new(session_timeout(&source) / 2);
             let app = App::new(config, store, handle, ingest, Some(handover))?;
-            let ended = FleetThread::new(app.clone(), stopping, owner)?.spawn(receiver, asks)?;
+            let ended = FleetThread::new(app.clone(), stopping, owner, (&fleet, &source))?.spawn(receiver, asks)?;
             (app, ended)
         } else {
             let restored = models::engine::Engine::restore(config.engine.clone(), store.state()?)?;

@@ -68,6 +68,21 @@ pub enum FleetError {
         /// The first offset that is there.
         first: i64,
     },
+    /// A topic that was deleted and created again.
+    #[error(
+        "topic `{topic}` ends at offset {end}, but this process has stored it up to {stored}: it was made anew; choose another fleet.name, or move this database away"
+    )]
+    Anew {
+        /// The topic.
+        topic: String,
+        /// How far it is stored.
+        stored: i64,
+        /// Where it ends.
+        end: i64,
+    },
+    /// The machine gives no further thread.
+    #[error("no thread can be started: {0}; raise the limit of threads of this process")]
+    Thread(#[from] std::io::Error),
     /// The outputs of a flush.
     #[error("what was to be told after a flush cannot be read: use the version that wrote it")]
     Outputs,
@@ -314,18 +329,14 @@ impl Reading {
     /// # Errors
     /// When the broker does not answer.
     pub fn end(&self) -> Result<i64, FleetError> {
-        self.watermarks().map(|(_, end)| end)
+        self.reach().map(|(_, end)| end)
     }
 
-    /// The offset of the first record that is there.
+    /// The offset of the first record that is there, and that behind the last.
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub fn first(&self) -> Result<i64, FleetError> {
-        self.watermarks().map(|(first, _)| first)
-    }
-
-    fn watermarks(&self) -> Result<(i64, i64), FleetError> {
+    pub fn reach(&self) -> Result<(i64, i64), FleetError> {
         let started = Instant::now();
         loop {
             match self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE) {

@@ -32,6 +32,14 @@ pub enum Reading {
     Pause(i32),
 }
 
+impl Reading {
+    /// Of which partition.
+    pub fn partition(&self) -> i32 {
+        let (Self::Resume(partition, ..) | Self::Pause(partition)) = self;
+        *partition
+    }
+}
+
 /// The consumer's end.
 #[derive(Debug)]
 pub struct Handover {

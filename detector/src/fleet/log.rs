@@ -1,6 +1,7 @@
 //! This process's copy of what the fleet shares, at every recent offset of the fleet's log.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use models::config::CheckedConfig;
 use models::engine::{Entry, EntryError, Fleet, Order, Output, View};
@@ -9,12 +10,16 @@ use models::event::Timestamp;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::clients::{Clients, FleetError, Put, appended};
+use super::images::{self, Image};
 use super::topics::Topic;
 
 /// Offsets of which the view is kept, and orders of which are. Views share what did not change between them.
 const RECENT: usize = 1024;
 /// An image is written every so many entries.
 pub const IMAGE_EVERY: i64 = 256;
+/// How much older than the newest image the one is that a new database begins with. Whoever owns a partition stores what is granted
+/// to it within seconds, and tells the others.
+const LOOK_BACK: Duration = Duration::from_hours(1);
 
 /// What partitions may be handed: views by offset and orders, as far back as they are kept.
 #[derive(Debug, Clone, Default)]
@@ -71,27 +76,47 @@ pub struct Heard {
 }
 
 impl Log {
-    /// Starts from the newest image at or below `until`, or from nothing. Blocks.
+    /// Starts where everything that this process has not stored yet is still to be heard: a grant that nobody hears is sent to
+    /// nobody. `stored` is how far the log is in its database. A database that is new begins a good while before the newest image:
+    /// what is older is in the fleet's other topics. Blocks.
     ///
     /// # Errors
-    /// When topics cannot be read, or an image is of another version.
-    pub fn start(clients: &Clients, config: &CheckedConfig, until: i64) -> Result<Self, FleetError> {
-        let mut reading = clients.read(&clients.topic(Topic::Snapshots), 0, None)?;
-        let end = reading.end()?;
-        let mut newest: Option<(i64, Vec<u8>)> = None;
-        reading.until(end, |record| {
-            let at = record.key().unwrap_or_default().try_into().map(i64::from_be_bytes).ok().filter(|at| *at <= until);
-            if let (Some(at), Some(image)) = (at, record.payload())
-                && newest.as_ref().is_none_or(|(known, _)| *known < at)
-            {
-                newest = Some((at, image.to_vec()));
+    /// When topics cannot be read, an image is of another version, or the log was made anew.
+    pub fn begin(clients: &Clients, config: &CheckedConfig, stored: Option<i64>, end: i64) -> Result<Self, FleetError> {
+        if let Some(stored) = stored.filter(|stored| *stored > end) {
+            return Err(FleetError::Anew { topic: clients.topic(Topic::Log), stored, end });
+        }
+        let image = match (stored, images::newest(clients, |_, _| true)?) {
+            (Some(stored), _) => images::newest(clients, |at, _| at <= stored)?,
+            (None, Some(newest)) => {
+                let until = newest.written.saturating_sub(LOOK_BACK);
+                images::newest(clients, |_, written| written <= until)?
             }
-            Ok(())
-        })?;
-        let (at, fleet) = match newest {
-            Some((at, image)) => (at, Fleet::restore(config.clone(), &image)?),
+            (None, None) => None,
+        };
+        match Self::from(clients, config, image) {
+            Err(FleetError::Gone { first, .. }) => {
+                tracing::warn!(
+                    first,
+                    "this process was away for longer than the fleet's log is kept: it goes on from the newest image"
+                );
+                Self::from(clients, config, images::newest(clients, |_, _| true)?)
+            }
+            begun => begun,
+        }
+    }
+
+    /// Starts from an image, or from the first entry.
+    fn from(clients: &Clients, config: &CheckedConfig, image: Option<Image>) -> Result<Self, FleetError> {
+        let (at, fleet) = match image {
+            Some(Image { at, bytes, .. }) => (at, Fleet::restore(config.clone(), &bytes)?),
             None => (0, Fleet::new(config.clone())),
         };
+        let topic = clients.topic(Topic::Log);
+        let (first, _) = clients.read(&topic, 0, None)?.reach()?;
+        if first > at {
+            return Err(FleetError::Gone { topic, partition: 0, first });
+        }
         let mut recent = Recent::default();
         recent.keep(at, fleet.view());
         Ok(Self { fleet, at, recent })
@@ -100,9 +125,9 @@ impl Log {
     /// The copy as it was at an offset in the past, with the orders from there to `end`. Blocks.
     ///
     /// # Errors
-    /// When topics cannot be read.
+    /// When topics cannot be read, or do not reach back so far.
     pub fn past(clients: &Clients, config: &CheckedConfig, offset: i64, end: i64) -> Result<Recent, FleetError> {
-        let mut log = Self::start(clients, config, offset)?;
+        let mut log = Self::from(clients, config, images::newest(clients, |at, _| at <= offset)?)?;
         let mut reading = clients.read(&clients.topic(Topic::Log), 0, Some(log.at))?;
         let mut past = Recent::default();
         past.keep(log.at, log.fleet.view());

@@ -1,5 +1,9 @@
-//! How far revocations have come, told to the whole fleet: whoever delivers one, or whoever's console settles it, says so.
+//! What consoles of the whole fleet show: revocations with how far they have come, and what people said of alerts. Whoever
+//! delivers a revocation, or whoever's console settles something, tells it; the topics keep the newest form of each.
 
+use models::alert::AlertId;
+use models::decision::{Revocation, Verdict};
+use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 
 use super::clients::{Clients, FleetError, Put};
@@ -9,33 +13,52 @@ use crate::outbox::RevocationState;
 use crate::service::Stopping;
 use crate::store::StoreError;
 
-/// Most states that are told at once.
+/// Most that is told at once.
 const CHUNK: i64 = 500;
 
-/// One record of the topic; its key is the id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A revocation, as its topic has it; the key is its id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// Id of the revocation.
-    pub id: String,
+    /// Which partition asked for it.
+    pub partition: i32,
     /// How far it has come.
     pub state: RevocationState,
     /// Since when, in milliseconds since the Unix epoch.
     pub at: i64,
+    /// When the fleet granted it, in milliseconds since the Unix epoch.
+    pub requested_at: i64,
+    /// The exact bytes that ask for it: whoever delivers it sends these.
+    pub request: String,
+    /// What it is.
+    pub revocation: Revocation,
 }
 
-impl Told {
-    /// From the bytes of a record; `None` if they are none that this version writes.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
+/// What a person said of an alert, as its topic has it; the key is the alert's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Which.
+    pub alert: AlertId,
+    /// What it was.
+    pub verdict: Verdict,
+    /// Why.
+    pub note: Option<String>,
+    /// Who says so.
+    pub by: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
 }
 
-/// Tells every state that the fleet does not know yet, until the service stops.
+/// From the bytes of a record; `None` if they are none that this version writes.
+pub fn decoded<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// Tells everything that the fleet does not know yet, until the service stops.
 pub async fn tell(app: App, clients: Clients, mut stopping: Stopping) {
     let mut feed = app.feed();
     loop {
         if let Err(error) = tell_all(&app, &clients).await {
-            tracing::warn!(%error, "states of revocations could not be told to the fleet; trying again with the next change");
+            tracing::warn!(%error, "what consoles show could not be told to the fleet; trying again with the next change");
         }
         tokio::select! {
             changed = feed.changed() => if changed.is_err() { return },
@@ -53,31 +76,49 @@ enum TellError {
 }
 
 async fn tell_all(app: &App, clients: &Clients) -> Result<(), TellError> {
-    let news: Vec<(i64, Told)> = app
-        .read(|db| {
-            db.prepare_cached(
-                "SELECT granted.partition, revocations.id, revocations.state, revocations.state_at
-                 FROM revocations JOIN granted USING (id) WHERE revocations.state <> granted.told
-                 ORDER BY revocations.seq LIMIT ?1",
-            )?
-            .query_map([CHUNK], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?)))?
-            .filter_map(|row| {
-                row.map(|(partition, id, state, at)| Some((partition, Told { id, state: state.parse().ok()?, at })))
-                    .transpose()
-            })
-            .collect()
-        })
-        .await?;
-    let topic = clients.topic(Topic::Revocations);
-    for (partition, told) in news {
-        let value = serde_json::to_vec(&told).ok();
-        let partition = i32::try_from(partition).ok();
-        clients.write(&topic, partition, &[Put { key: told.id.clone().into_bytes(), value }]).await?;
+    for told in app.read(revocations).await? {
+        let id = told.revocation.id.0.clone();
+        let record = Put { key: id.as_bytes().to_vec(), value: serde_json::to_vec(&told).ok() };
+        clients.write(&clients.topic(Topic::Revocations), Some(told.partition), &[record]).await?;
         // Not before it is there: what is told twice says the same.
-        app.write(move |tx| {
-            tx.prepare_cached("UPDATE granted SET told = ?2 WHERE id = ?1")?.execute((&told.id, told.state.as_str()))
-        })
-        .await?;
+        let sql = "UPDATE granted SET told = ?2 WHERE id = ?1";
+        app.write(move |tx| tx.prepare_cached(sql)?.execute((&*id, told.state.as_str()))).await?;
+    }
+    for settled in app.read(verdicts).await? {
+        let key = settled.alert.0.as_bytes().to_vec();
+        let record = Put { key, value: serde_json::to_vec(&settled).ok() };
+        clients.write(&clients.topic(Topic::Verdicts), None, &[record]).await?;
+        // Unless it was taken back meanwhile.
+        let sql = "UPDATE settled SET told = 1 WHERE alert = ?1 AND at = ?2";
+        app.write(move |tx| tx.prepare_cached(sql)?.execute((&*settled.alert.0, settled.at))).await?;
     }
     Ok(())
+}
+
+/// Revocations of which the fleet does not know how far they have come. That one was granted is told by whoever delivers it.
+pub(crate) fn revocations(db: &Connection) -> rusqlite::Result<Vec<Told>> {
+    let told = |row: &Row<'_>| {
+        let (state, revocation): (String, String) = (row.get(1)?, row.get(5)?);
+        let (Ok(state), Ok(revocation)) = (state.parse(), serde_json::from_str(&revocation)) else { return Ok(None) };
+        let (partition, at, requested_at, request) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok(Some(Told { partition, state, at, requested_at, request, revocation }))
+    };
+    db.prepare_cached(
+        "SELECT granted.partition, revocations.state, revocations.state_at, revocations.requested_at, granted.body,
+                revocations.body
+         FROM revocations JOIN granted USING (id)
+         WHERE revocations.state <> coalesce(granted.told, CASE WHEN granted.mine THEN '' ELSE 'requested' END)
+         ORDER BY revocations.seq LIMIT ?1",
+    )?
+    .query_map([CHUNK], told)?
+    .filter_map(Result::transpose)
+    .collect()
+}
+
+/// Verdicts that were given here and that the topic does not have yet.
+pub(crate) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Settled>> {
+    db.prepare_cached("SELECT body FROM settled WHERE told = 0 ORDER BY at, alert LIMIT ?1")?
+        .query_map([CHUNK], |row| Ok(decoded(row.get_ref(0)?.as_bytes()?)))?
+        .filter_map(Result::transpose)
+        .collect()
 }

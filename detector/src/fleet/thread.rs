@@ -30,6 +30,7 @@ use super::standby::Standby;
 use super::states;
 use super::topics::Topic;
 use crate::app::{App, Ask, Source, State, VerdictError};
+use crate::config::{Fleet, KafkaSource};
 use crate::service::{EndError, Stopping};
 use crate::source::{Batch, Lease, kafka};
 use crate::store::commit::Pending;
@@ -97,18 +98,21 @@ impl FleetThread {
     ///
     /// # Errors
     /// When the fleet's topics cannot be read, or are of another version.
-    pub(crate) fn new(app: App, stopping: Stopping, owner: Owner) -> Result<Self, FleetError> {
+    pub(crate) fn new(
+        app: App,
+        stopping: Stopping,
+        owner: Owner,
+        (fleet, source): (&Fleet, &KafkaSource),
+    ) -> Result<Self, FleetError> {
         let config = app.config();
-        let (Some(fleet), Some(source)) = (&config.fleet, config.source.kafka.first()) else {
-            return Err(FleetError::NoTopic("agent.actions".to_owned()));
-        };
         let clients = Clients::new(source, fleet)?;
         let log_end = clients.read(&clients.topic(Topic::Log), 0, None)?.end()?;
-        let log = Log::start(&clients, &config.engine, log_end)?;
         let status = app.sources().register("fleet");
         let store = app.sources().register("store");
         store.set(State::Running);
         let stored = app.committed().borrow().clone();
+        let log_name = name_of(&clients, Topic::Log);
+        let log = Log::begin(&clients, &config.engine, stored.get(&(log_name, 0)).copied(), log_end)?;
         Ok(Self {
             events: kafka::name(source).into(),
             app,
@@ -146,29 +150,24 @@ impl FleetThread {
     ) -> Result<oneshot::Receiver<Result<(), EndError>>, FleetError> {
         let (told, ear) = reader::queue();
         let partitions = self.clients.partitions()?;
-        let failed = |_| FleetError::Silent("threads".to_owned());
-        for topic in [Topic::Log, Topic::Alerts, Topic::Revocations] {
-            let from = match topic {
-                Topic::Log => vec![(0, self.log.at())],
-                _ => (0..partitions).map(|number| (number, self.position(topic, number).unwrap_or(0))).collect(),
-            };
-            reader::follow(self.clients.clone(), topic, from, told.clone(), self.stopping.clone()).map_err(failed)?;
+        let follow =
+            |topic, from| reader::follow(self.clients.clone(), topic, from, told.clone(), self.stopping.clone());
+        follow(Topic::Log, vec![(0, self.log.at())])?;
+        for topic in Topic::COPIED {
+            follow(topic, (0..partitions).map(|number| (number, self.position(topic, number).unwrap_or(0))).collect())?;
         }
         drop(told);
         if self.app.config().fleet.as_ref().is_some_and(|fleet| fleet.standby) {
-            let standby = Standby::start(self.clients.clone(), partitions, self.stopping.clone()).map_err(failed)?;
+            let standby = Standby::start(self.clients.clone(), partitions, self.stopping.clone())?;
             self.standby = Some(standby);
         }
         tokio::spawn(states::tell(self.app.clone(), self.clients.clone(), self.stopping.clone()));
         let (ended, end) = oneshot::channel();
         let runtime = Handle::current();
-        thread::Builder::new()
-            .name("engine".to_owned())
-            .spawn(move || {
-                // Nobody to tell is no failure: the service was dropped without being stopped.
-                let _ = ended.send(runtime.block_on(self.run(batches, asks, ear)));
-            })
-            .map_err(failed)?;
+        thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            // Nobody to tell is no failure: the service was dropped without being stopped.
+            let _ = ended.send(runtime.block_on(self.run(batches, asks, ear)));
+        })?;
         Ok(end)
     }
 
@@ -206,14 +205,9 @@ impl FleetThread {
         self.commit().await
     }
 
-    /// Name of one of the fleet's topics in the positions.
-    fn name_of(&self, topic: Topic) -> Arc<str> {
-        format!("kafka:{}", self.clients.topic(topic)).into()
-    }
-
     /// Up to where a topic of the fleet is in the database.
     fn position(&self, topic: Topic, partition: i32) -> Option<i64> {
-        self.stored.get(&(self.name_of(topic), partition)).copied()
+        self.stored.get(&(name_of(&self.clients, topic), partition)).copied()
     }
 
     fn status(&self) {
@@ -257,4 +251,9 @@ impl FleetThread {
     fn view(&self) -> EngineView {
         self.log.fleet().engine_view(self.members().map(|partition| partition.member().view()))
     }
+}
+
+/// Name of one of the fleet's topics in the positions.
+fn name_of(clients: &Clients, topic: Topic) -> Arc<str> {
+    format!("kafka:{}", clients.topic(topic)).into()
 }

@@ -30,13 +30,18 @@ pub enum Topic {
     Snapshots,
     /// Alerts by id, newest form.
     Alerts,
-    /// How far revocations have come, by id.
+    /// Revocations and how far they have come, by id.
     Revocations,
+    /// What people said of alerts, by the alert's id.
+    Verdicts,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Changelog, Self::Log, Self::Snapshots, Self::Alerts, Self::Revocations];
+    pub const ALL: [Self; 6] =
+        [Self::Changelog, Self::Log, Self::Snapshots, Self::Alerts, Self::Revocations, Self::Verdicts];
+    /// Those that every process keeps a copy of in its database, newest form.
+    pub const COPIED: [Self; 3] = [Self::Alerts, Self::Revocations, Self::Verdicts];
 
     /// What follows the fleet's name.
     const fn suffix(self) -> &'static str {
@@ -46,6 +51,7 @@ impl Topic {
             Self::Snapshots => "snapshots",
             Self::Alerts => "alerts",
             Self::Revocations => "revocations",
+            Self::Verdicts => "verdicts",
         }
     }
 
@@ -70,7 +76,7 @@ impl Topic {
                 let both = Setting { name: "cleanup.policy", bound: Bound::Policies(&["compact", "delete"]) };
                 vec![both, thirty_days, largest(32 * MIB)]
             }
-            Self::Alerts | Self::Revocations => vec![compact, segment],
+            Self::Alerts | Self::Revocations | Self::Verdicts => vec![compact, segment],
         }
     }
 }

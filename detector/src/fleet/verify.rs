@@ -157,7 +157,7 @@ fn log(
 /// A partition from its beginning.
 fn whole(clients: &Clients, topic: &str, partition: i32) -> Result<super::clients::Reading, FleetError> {
     let reading = clients.read(topic, partition, None)?;
-    match reading.first()? {
+    match reading.reach()?.0 {
         0 => Ok(reading),
         first => Err(FleetError::Gone { topic: topic.to_owned(), partition, first }),
     }

@@ -2,6 +2,7 @@
 //! them, so that lag tools show the truth, and are read only where the store knows nothing yet.
 
 mod context;
+mod orders;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::sync::mpsc;
 
 use super::{BATCH_ITEMS, Batch, Envelope, Item};
 use crate::app::{App, Handed, State};
@@ -23,6 +23,7 @@ use crate::fleet::appended;
 use crate::fleet::handover::{Handover, Reading};
 use crate::service::Sink;
 use context::Context;
+use orders::Orders;
 
 /// How long a stop waits for what was handed over to become durable, so that the group's offsets end where the store does.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -106,17 +107,18 @@ type Sent = BTreeMap<i32, i64>;
 async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink: &mut Sink, sent: &mut Sent) {
     let context = Arc::clone(consumer.context());
     let mut follow = tokio::time::interval(FOLLOW);
-    let mut readings = sink.app().handover().and_then(Handover::readings);
+    let mut orders = Orders::new(sink.app().handover().and_then(Handover::readings));
     loop {
         let first = tokio::select! {
             message = consumer.recv() => message,
-            Some(reading) = next(&mut readings) => {
-                if let Err(error) = follow_owner(consumer, reading) {
-                    context.status().failing(format!("a partition cannot be read on: {error}"));
-                }
+            Some(reading) = orders.next() => {
+                follow_owner(consumer, &mut orders, reading);
                 continue;
             }
             _ = follow.tick() => {
+                for reading in orders.failed() {
+                    follow_owner(consumer, &mut orders, reading);
+                }
                 commit(consumer, &context.to_commit(), CommitMode::Async);
                 continue;
             }
@@ -144,28 +146,32 @@ async fn consume(consumer: &StreamConsumer<Context>, config: &KafkaSource, sink:
     }
 }
 
-/// What the thread that owns the partitions wants next; never, outside of a fleet.
-async fn next(readings: &mut Option<mpsc::UnboundedReceiver<Reading>>) -> Option<Reading> {
-    match readings {
-        Some(readings) => readings.recv().await,
-        None => std::future::pending().await,
+/// Does what the thread that owns the partitions wants. What fails is tried again: a partition that nobody resumes is silent.
+fn follow_owner(consumer: &StreamConsumer<Context>, orders: &mut Orders, reading: Reading) {
+    let context = consumer.context();
+    // Given away meanwhile: its new owner reads it, or we shall be told again.
+    if !context.owns(reading.partition()) {
+        return;
+    }
+    if let Err(error) = read_on(consumer, &reading) {
+        context.status().failing(format!("a partition cannot be read on: {error}; trying again"));
+        orders.fail(reading);
     }
 }
 
-fn follow_owner(consumer: &StreamConsumer<Context>, reading: Reading) -> KafkaResult<()> {
+fn read_on(consumer: &StreamConsumer<Context>, reading: &Reading) -> KafkaResult<()> {
     let context = consumer.context();
-    let (Reading::Resume(partition, ..) | Reading::Pause(partition)) = reading;
     let mut list = TopicPartitionList::new();
-    list.add_partition(context.topic(), partition);
+    list.add_partition(context.topic(), reading.partition());
     match reading {
-        Reading::Resume(_, offset, lease) => {
+        Reading::Resume(partition, offset, lease) => {
             // A few milliseconds; the fetcher answers between two requests.
-            consumer.seek(context.topic(), partition, Offset::Offset(offset), SEEK)?;
-            context.resumed(partition, lease);
+            consumer.seek(context.topic(), *partition, Offset::Offset(*offset), SEEK)?;
+            context.resumed(*partition, lease.clone());
             consumer.resume(&list)
         }
-        Reading::Pause(_) => {
-            context.paused(partition);
+        Reading::Pause(partition) => {
+            context.paused(*partition);
             consumer.pause(&list)
         }
     }

@@ -1,6 +1,7 @@
 //! The one transaction: everything that some events caused, together with how far their sources have been taken.
 
 mod grant;
+mod settle;
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,10 @@ use rusqlite::{Transaction, types::ToSqlOutput};
 use serde::Serialize;
 
 pub(crate) use self::grant::Granted;
+pub(crate) use self::settle::Heard;
 use super::quarantine::Rejected;
 use super::{Positions, feed, quarantine};
-use crate::fleet::states::Told;
+use crate::fleet::states::{Settled, Told};
 use crate::outbox;
 use crate::outcome::Counts;
 use crate::webhook::Endpoint;
@@ -40,8 +42,10 @@ pub struct Pending {
     pub(crate) granted: Vec<Granted>,
     /// In a fleet: partitions that came to us, with what is still to be delivered for them.
     pub(crate) adopted: Vec<i32>,
-    /// In a fleet: how far others have brought revocations.
+    /// In a fleet: revocations, and how far others have brought them.
     pub(crate) told: Vec<Told>,
+    /// In a fleet: what was said of alerts, in order.
+    pub(crate) settled: Vec<(Settled, Heard)>,
     pub(crate) changes: usize,
 }
 
@@ -122,10 +126,13 @@ impl Pending {
             committed.requested += u64::from(grant::write(tx, granted, endpoints)?);
         }
         for told in &self.told {
-            grant::told(tx, told)?;
+            committed.requested += u64::from(grant::told(tx, told)?);
         }
         for partition in &self.adopted {
             grant::adopt(tx, *partition, endpoints)?;
+        }
+        for (settled, heard) in &self.settled {
+            settle::write(tx, settled, *heard)?;
         }
         for ruling in &self.rulings {
             write_ruling(tx, ruling)?;
@@ -203,6 +210,7 @@ fn write_alert(tx: &Transaction<'_>, alert: &Alert) -> rusqlite::Result<bool> {
         shown,
         &body,
     ))?;
+    settle::show_early(tx, &alert.id.0)?;
     Ok(true)
 }
 
@@ -268,3 +276,6 @@ fn json(value: &impl Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
     let text = serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
     Ok(text.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,14 +94,24 @@ CREATE TABLE IF NOT EXISTS revocations (
 CREATE INDEX IF NOT EXISTS revocations_by_requested ON revocations (requested_at, id);
 CREATE INDEX IF NOT EXISTS revocations_by_alert ON revocations (alert, requested_at);
 
--- In a fleet: which partition asked for a revocation, what is to be sent, and the state that the others know. Whoever owns the
--- partition delivers it, and all of them the same bytes.
+-- In a fleet: which partition asked for a revocation, what is to be sent, and how far the fleet's topic says it has come (NULL:
+-- nothing yet). Whoever owns the partition delivers it and tells of it, and all of them send the same bytes.
 CREATE TABLE IF NOT EXISTS granted (
     id        TEXT PRIMARY KEY,
     partition INTEGER NOT NULL,
+    mine      INTEGER NOT NULL,          -- 1: its partition was ours when it was granted, or came to us since
     body      TEXT NOT NULL,
-    told      TEXT NOT NULL DEFAULT 'requested'
+    told      TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- In a fleet: the last word on each alert, which may come before the alert does.
+CREATE TABLE IF NOT EXISTS settled (
+    alert TEXT PRIMARY KEY,
+    at    INTEGER NOT NULL,
+    told  INTEGER NOT NULL,              -- 0: said here, and the fleet's topic does not have it yet
+    body  TEXT NOT NULL                  -- fleet::states::Settled as JSON
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS settled_untold ON settled (at) WHERE told = 0;
 
 -- One row per revocation and endpoint: the durable outbox.
 CREATE TABLE IF NOT EXISTS outbox (

@@ -69,3 +69,53 @@ async fn an_order_given_anywhere_is_known_everywhere_and_events_over_http_find_t
     fleet.verified(trace.actions().len()).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn whoever_was_away_learns_what_was_granted_and_said_meanwhile() -> Result<()> {
+    let trace = Trace::generate()?;
+    let mut fleet = Fleet::start(2, "cooperative-sticky", false).await?;
+    let (calm, attacked) = trace.days();
+    fleet.produce(calm).await?;
+    fleet.settled(calm.len()).await?;
+    fleet.processes[1].stop().await?;
+
+    fleet.produce(attacked).await?;
+    let found = fleet.verified(trace.actions().len()).await?;
+    let [first, _] = fleet.processes.as_slice() else { unreachable!("two were prepared") };
+    let http = client()?;
+    let granted = first.until("SELECT count(*) FROM revocations", |count| Some(count) == found["revocations"].as_i64());
+    assert!(granted.await? > 0, "{found}");
+    let alerts = first.rows("SELECT id FROM alerts ORDER BY id", [], |row| row.get::<_, String>(0))?;
+    let verdict = http.post(first.url(&format!("/v1/alerts/{}/verdict", alerts[0])));
+    assert!(verdict.json(&serde_json::json!({ "verdict": "true" })).send().await?.status().is_success());
+    // So many entries that there are images of the fleet's log behind everything that was missed.
+    for _ in 0..10 {
+        let mut releases = tokio::task::JoinSet::new();
+        for _ in 0..60 {
+            releases.spawn(http.post(first.url("/v1/brake/release")).send());
+        }
+        while let Some(released) = releases.join_next().await {
+            assert!(released??.status().is_success());
+        }
+    }
+
+    // However often one starts, it hears everything and nothing twice.
+    for _ in 0..3 {
+        fleet.processes[1].restart().await?;
+        let audited = "SELECT count(*) FROM audit WHERE action = 'release_brake'";
+        assert_eq!(fleet.processes[1].until(audited, |count| count >= 600).await?, 600);
+        fleet.processes[1].stop().await?;
+    }
+    fleet.processes[1].restart().await?;
+    fleet.told(&found).await?;
+    let said = "SELECT count(*) FROM alerts WHERE verdict = 'true'";
+    fleet.processes[1].until(said, |count| count == 1).await?;
+
+    // And so does whoever has lost everything.
+    fleet.processes[1].stop().await?;
+    std::fs::remove_file(fleet.processes[1].store())?;
+    fleet.processes[1].restart().await?;
+    fleet.told(&found).await?;
+    fleet.processes[1].until(said, |count| count == 1).await?;
+    Ok(())
+}

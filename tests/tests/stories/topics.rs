@@ -35,12 +35,12 @@ async fn topics_are_created_once_and_what_differs_is_told_with_the_command_that_
         "the topic of the events is absent, and nobody said how large it is"
     );
     let (status, lines) = create(&config, &["--partitions", "6", "--dry-run"])?;
-    assert_eq!((status, states(&lines)), (Some(0), vec!["would_be_created"; 6]));
+    assert_eq!((status, states(&lines)), (Some(0), vec!["would_be_created"; 7]));
     // One is there already, and not as it must be.
     kafka.create_topic("dw.changelog", 2).await?;
     let (status, lines) = create(&config, &["--partitions", "6"])?;
     assert_eq!(status, Some(1));
-    assert_eq!(states(&lines), ["created", "differs", "created", "created", "created", "created"]);
+    assert_eq!(states(&lines), ["created", "differs", "created", "created", "created", "created", "created"]);
     let differences = lines[1]["differences"].as_array().context("a list")?;
     let differing: Vec<_> = differences.iter().filter_map(|difference| difference["setting"].as_str()).collect();
     let all = ["partitions", "cleanup.policy", "min.compaction.lag.ms", "segment.bytes", "max.message.bytes"];
@@ -53,7 +53,17 @@ async fn topics_are_created_once_and_what_differs_is_told_with_the_command_that_
     // Kafka took every setting as it was meant: what was created is right, and partitions follow the events.
     let (status, lines) = create(&config, &[])?;
     assert_eq!(status, Some(1));
-    assert_eq!(states(&lines), ["differs", "right", "right", "right", "right"]);
+    assert_eq!(states(&lines), ["differs", "right", "right", "right", "right", "right"]);
+    // Doctor sees the same, before a process is started.
+    let path = config.to_str().context("a path in UTF-8")?;
+    let examined = run("driftwatch", &["doctor", "--json", "-c", path])?;
+    let findings: Vec<Value> =
+        String::from_utf8(examined.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let topics = findings.iter().filter(|finding| finding["check"] == "fleet topic");
+    let (right, wrong): (Vec<_>, Vec<_>) = topics.partition(|finding| finding["level"] == "ok");
+    assert_eq!((right.len(), wrong.len()), (5, all.len()), "{findings:#?}");
+    assert!(wrong.iter().all(|finding| finding["found"].as_str().is_some_and(|found| found.contains("dw.changelog"))));
+    assert_eq!(examined.status.code(), Some(1));
     for (topic, partitions) in [("actions", 6), ("dw.changelog", 2), ("dw.alerts", 6), ("dw.fleet", 1)] {
         assert_eq!(kafka.ends(topic)?.len(), partitions, "{topic}");
     }

@@ -3,13 +3,13 @@
 use models::alert::Alert;
 use models::engine::{Order, Output};
 
-use super::{FleetThread, Slot};
+use super::{FleetThread, Slot, name_of};
 use crate::fleet::log::{IMAGE_EVERY, decoded};
 use crate::fleet::reader::{Ear, Told};
-use crate::fleet::states;
+use crate::fleet::states::{self, Settled};
 use crate::fleet::topics::Topic;
 use crate::service::EndError;
-use crate::store::commit::{Act, Granted, Ruling};
+use crate::store::commit::{Act, Granted, Heard, Ruling};
 
 impl FleetThread {
     pub(super) fn hear_all(&mut self, first: Told, ear: &mut Ear) -> Result<(), EndError> {
@@ -18,12 +18,16 @@ impl FleetThread {
             match next.topic {
                 Topic::Log => self.hear(&next)?,
                 Topic::Alerts => self.alert(&next),
-                Topic::Revocations => self.pending.told.extend(states::Told::decode(&next.value)),
+                Topic::Revocations => self.pending.told.extend(states::decoded(&next.value)),
+                Topic::Verdicts => {
+                    let settled = states::decoded(&next.value).map(|settled| (settled, Heard::Topic));
+                    self.pending.settled.extend(settled);
+                }
                 Topic::Changelog | Topic::Snapshots => {}
             }
             // The log is heard from an image on, which is older than what is stored: a position never goes back.
             if self.position(next.topic, next.partition).is_none_or(|stored| next.offset >= stored) {
-                self.pending.positions.insert((self.name_of(next.topic), next.partition), next.offset + 1);
+                self.pending.positions.insert((name_of(&self.clients, next.topic), next.partition), next.offset + 1);
             }
             told = ear.try_recv().ok();
         }
@@ -48,10 +52,12 @@ impl FleetThread {
                     (output, _) => self.pending.take(output),
                 }
             }
-            self.pending.rulings.extend(heard.order.map(ruling));
-        }
-        if self.log.at() % IMAGE_EVERY == 0 && self.partitions.contains_key(&0) {
-            self.write_image();
+            if let Some(order) = heard.order {
+                self.ruled(told.offset, order);
+            }
+            if self.log.at() % IMAGE_EVERY == 0 && self.partitions.contains_key(&0) {
+                self.write_image();
+            }
         }
         Ok(())
     }
@@ -75,13 +81,19 @@ impl FleetThread {
             }
         }
     }
-}
 
-fn ruling(order: Order) -> Ruling {
-    match order {
-        Order::Verdict { alert, verdict, note, by, at_ms, .. } => {
-            Ruling { by, at_ms, act: Act::Verdict { alert, verdict, note } }
-        }
-        Order::ReleaseBrake { by, at_ms } => Ruling { by, at_ms, act: Act::ReleaseBrake },
+    /// What a person decided is shown and audited by every process.
+    fn ruled(&mut self, offset: i64, order: Order) {
+        let (by, at_ms, act) = match order {
+            Order::Verdict { alert, verdict, note, by, at_ms, .. } => {
+                let here = self.ordered.contains_key(&offset);
+                let (shown, reason, who) = (alert.clone(), note.clone(), by.clone());
+                let settled = Settled { alert: shown, verdict, note: reason, by: who, at: at_ms };
+                self.pending.settled.push((settled, Heard::Log { here }));
+                (by, at_ms, Act::Verdict { alert, verdict, note })
+            }
+            Order::ReleaseBrake { by, at_ms } => (by, at_ms, Act::ReleaseBrake),
+        };
+        self.pending.rulings.push(Ruling { by, at_ms, act });
     }
 }

@@ -18,7 +18,14 @@ fn created(wanted: &Wanted) -> Found {
 #[test]
 fn what_goes_by_identity_or_id_has_the_partitions_of_the_events() {
     let partitions: Vec<_> = fleet().topics(6).into_iter().map(|topic| (topic.name, topic.partitions)).collect();
-    let expected = [("dw.changelog", 6), ("dw.fleet", 1), ("dw.snapshots", 1), ("dw.alerts", 6), ("dw.revocations", 6)];
+    let expected = [
+        ("dw.changelog", 6),
+        ("dw.fleet", 1),
+        ("dw.snapshots", 1),
+        ("dw.alerts", 6),
+        ("dw.revocations", 6),
+        ("dw.verdicts", 6),
+    ];
     assert_eq!(partitions, expected.map(|(name, n)| (name.to_owned(), n)));
 }
 

@@ -52,6 +52,11 @@ impl Context {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a partition is ours, read already or not yet.
+    pub(super) fn owns(&self, partition: i32) -> bool {
+        self.partitions().contains_key(&partition)
+    }
+
     /// The lease of a partition, if it is ours.
     pub(super) fn lease(&self, partition: i32) -> Option<Lease> {
         self.partitions().get(&partition)?.lease.clone()

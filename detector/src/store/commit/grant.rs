@@ -2,7 +2,7 @@
 
 use models::alert::Alert;
 use models::decision::{Revocation, RevocationId};
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{OptionalExtension as _, ToSql, Transaction};
 
 use super::{insert_revocation, write_alert};
 use crate::fleet::states::Told;
@@ -25,15 +25,27 @@ pub(crate) struct Granted {
 /// Writes what was granted, and on its alert that it was; queues it, if it is ours to deliver. Whether it is new.
 pub(super) fn write(tx: &Transaction<'_>, granted: &Granted, endpoints: &[Endpoint]) -> rusqlite::Result<bool> {
     let Granted { partition, owned, at_ms, revocation } = granted;
-    let id = &*revocation.id.0;
     // Made here once: a number that went through JSON and back may have lost its last bit.
-    let body = outbox::requested(revocation, *at_ms)?;
-    tx.prepare_cached("INSERT OR IGNORE INTO granted (id, partition, body) VALUES (?1, ?2, ?3)")?
-        .execute((id, partition, &body))?;
-    let new = insert_revocation(tx, revocation, *at_ms)?;
-    if new && *owned {
-        outbox::enqueue_as(tx, revocation, endpoints, &body, *at_ms)?;
+    let request = outbox::requested(revocation, *at_ms)?;
+    let new = insert(tx, *partition, revocation, &request, *at_ms)?;
+    if *owned {
+        // The topic may have said of it before the log did.
+        deliver(tx, "granted.id = ?1", &*revocation.id.0, endpoints)?;
     }
+    Ok(new)
+}
+
+fn insert(
+    tx: &Transaction<'_>,
+    partition: i32,
+    revocation: &Revocation,
+    request: &str,
+    at_ms: i64,
+) -> rusqlite::Result<bool> {
+    let id = &*revocation.id.0;
+    tx.prepare_cached("INSERT OR IGNORE INTO granted (id, partition, mine, body) VALUES (?1, ?2, 0, ?3)")?
+        .execute((id, partition, request))?;
+    let new = insert_revocation(tx, revocation, at_ms)?;
     let body: Option<String> = tx
         .prepare_cached("SELECT body FROM alerts WHERE id = ?1")?
         .query_row([&*revocation.alert.0], |row| row.get(0))
@@ -67,14 +79,20 @@ pub(super) fn of(tx: &Transaction<'_>, alert: &Alert) -> rusqlite::Result<Option
 /// Queues what a partition that came to us has asked for and nobody is known to have delivered. The one before may have: receivers
 /// recognise it by its id.
 pub(super) fn adopt(tx: &Transaction<'_>, partition: i32, endpoints: &[Endpoint]) -> rusqlite::Result<()> {
+    deliver(tx, "granted.partition = ?1", partition, endpoints)
+}
+
+/// From now on these are ours to deliver and to tell of.
+fn deliver(tx: &Transaction<'_>, which: &str, value: impl ToSql, endpoints: &[Endpoint]) -> rusqlite::Result<()> {
+    tx.prepare_cached(&format!("UPDATE granted SET mine = 1 WHERE {which}"))?.execute([&value])?;
     let open: Vec<(i64, String, String)> = tx
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT revocations.requested_at, revocations.body, granted.body FROM revocations JOIN granted USING (id)
-             WHERE granted.partition = ?1 AND revocations.state = 'requested'
+             WHERE {which} AND revocations.state = 'requested'
                AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = revocations.id)
-             ORDER BY revocations.requested_at, revocations.id",
-        )?
-        .query_map([partition], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+             ORDER BY revocations.requested_at, revocations.id"
+        ))?
+        .query_map([&value], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (at_ms, revocation, body) in open {
         if let Ok(revocation) = serde_json::from_str::<Revocation>(&revocation) {
@@ -84,17 +102,19 @@ pub(super) fn adopt(tx: &Transaction<'_>, partition: i32, endpoints: &[Endpoint]
     Ok(())
 }
 
-/// Writes how far another process has brought a revocation, where the table of moves allows it; what it has delivered is not
-/// delivered again.
-pub(super) fn told(tx: &Transaction<'_>, told: &Told) -> rusqlite::Result<()> {
-    let known =
-        tx.prepare_cached("UPDATE granted SET told = ?2 WHERE id = ?1")?.execute((&told.id, told.state.as_str()))?;
-    if known > 0 && told.state != RevocationState::Requested {
-        outbox::set_state(tx, &told.id, told.state, told.at)?;
+/// Writes what the fleet's topic says of a revocation and how far it has come, where the table of moves allows it; what another
+/// process has delivered is not delivered again. Whether the revocation is new here.
+pub(super) fn told(tx: &Transaction<'_>, told: &Told) -> rusqlite::Result<bool> {
+    let Told { partition, state, at, requested_at, request, revocation } = told;
+    let id = &*revocation.id.0;
+    let new = insert(tx, *partition, revocation, request, *requested_at)?;
+    tx.prepare_cached("UPDATE granted SET told = ?2 WHERE id = ?1")?.execute((id, state.as_str()))?;
+    if *state != RevocationState::Requested {
+        outbox::set_state(tx, id, *state, *at)?;
         tx.prepare_cached(
             "UPDATE outbox SET state = 'delivered', delivered_at = ?2 WHERE id = ?1 AND state = 'pending' AND attempts = 0",
         )?
-        .execute((&told.id, told.at))?;
+        .execute((id, at))?;
     }
-    Ok(())
+    Ok(new)
 }
