@@ -1,6 +1,7 @@
 //! One partition that this process owns: its member, how far it has been taken, and the right to write its changelog.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use models::alert::{Alert, AlertId};
 use models::changelog::{Turn, Writer};
@@ -17,6 +18,11 @@ use crate::store::quarantine::Rejected;
 /// Turns that are remembered, so that a second run over the same logs can take them too: a month of hourly ones and more.
 const TURNS: usize = 4096;
 
+// When to flush: as soon as nothing more waits or somebody is to be told, and else as in the commit of a process alone. A flush
+// costs three answers of the broker; what is taken meanwhile is in the next one.
+const FLUSH_EVENTS: usize = 16_384;
+const FLUSH_AFTER: Duration = Duration::from_millis(100);
+
 /// A partition.
 #[derive(Debug)]
 pub struct Partition {
@@ -24,6 +30,8 @@ pub struct Partition {
     member: Member,
     /// `None` while a flush is under way.
     writer: Option<Writer>,
+    /// What the flush under way has counted, and the offset behind it.
+    flushing: Flushed,
     /// The next offset.
     next: i64,
     /// What its member knows of the fleet.
@@ -34,11 +42,23 @@ pub struct Partition {
     /// Orders that were given while it was restored.
     missed: Vec<Order>,
     changed: bool,
+    /// Events since the last flush, and when the first of them came.
+    unflushed: usize,
+    since: Option<Instant>,
     alerts: Vec<(AlertId, Box<Alert>)>,
     /// Since the last flush.
     pub counts: Counts,
     /// Input since the last flush that is no event.
     pub rejected: Vec<Rejected>,
+}
+
+/// What has become durable with a flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flushed {
+    /// How the events in it ended.
+    pub counts: Counts,
+    /// The offset behind them.
+    pub next: i64,
 }
 
 /// Where a partition goes on.
@@ -71,12 +91,15 @@ impl Partition {
             number,
             member,
             writer: Some(writer),
+            flushing: Flushed::default(),
             next,
             view,
             heard,
             turns,
             missed,
             changed,
+            unflushed: 0,
+            since: None,
             alerts: Vec::new(),
             counts: Counts::default(),
             rejected: Vec::new(),
@@ -99,6 +122,8 @@ impl Partition {
         if new {
             self.next = position + 1;
             self.changed = true;
+            self.unflushed += 1;
+            self.since.get_or_insert_with(Instant::now);
         }
         new
     }
@@ -126,8 +151,27 @@ impl Partition {
     }
 
     /// Whether there is something to store, or to learn of the fleet before the next event.
-    pub fn is_due(&self, log: &Log) -> bool {
-        self.writer.is_some() && (self.changed || !self.missed.is_empty() || self.is_behind(log))
+    pub fn is_changed(&self, log: &Log) -> bool {
+        self.changed || !self.missed.is_empty() || self.is_behind(log)
+    }
+
+    /// Whether a flush is under way.
+    pub fn is_flushing(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// Whether it is time to flush. Whoever has nothing to store still wants to know what others have learned.
+    pub fn is_due(&self, log: &Log, nothing_waits: bool) -> bool {
+        if self.is_flushing() {
+            return false;
+        }
+        self.since.map_or_else(
+            || self.is_changed(log),
+            |since| {
+                let full = self.unflushed >= FLUSH_EVENTS || since.elapsed() >= FLUSH_AFTER;
+                nothing_waits || full || !self.alerts.is_empty() || self.member.is_asking()
+            },
+        )
     }
 
     fn is_behind(&self, log: &Log) -> bool {
@@ -148,6 +192,8 @@ impl Partition {
         self.member.turn(&self.view, missed.iter().chain(log.recent().orders(self.heard, log.at())));
         self.heard = log.at();
         self.changed = false;
+        (self.unflushed, self.since) = (0, None);
+        self.flushing = Flushed { counts: std::mem::take(&mut self.counts), next: self.next };
         let turn = Turn { next: self.next, fleet: self.heard };
         let mut checkpoint = self.member.checkpoint();
         if self.turns.is_empty() || self.turns.back().is_some_and(|last| last.fleet != turn.fleet) {
@@ -164,9 +210,10 @@ impl Partition {
         Some(Flush { number: self.number, writer, checkpoint, outputs, turn })
     }
 
-    /// A flush has come back.
-    pub fn flushed(&mut self, writer: Writer) {
+    /// A flush has come back; what is durable now.
+    pub fn flushed(&mut self, writer: Writer) -> Flushed {
         self.writer = Some(writer);
+        std::mem::take(&mut self.flushing)
     }
 }
 

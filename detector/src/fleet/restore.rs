@@ -111,7 +111,9 @@ pub(super) fn fold_in(fold: &mut Fold, record: &BorrowedMessage<'_>) -> Result<(
 /// # Errors
 /// When they are not.
 pub async fn tell(clients: &Clients, number: i32, outputs: &Outputs) -> Result<(), FleetError> {
-    clients.write(&clients.topic(Topic::Alerts), Some(number), &outputs.alert_records()).await?;
-    clients.write(&clients.topic(Topic::Log), Some(0), &outputs.report_records()).await?;
+    let (topics, alerts, reports) = ([Topic::Alerts, Topic::Log], outputs.alert_records(), outputs.report_records());
+    let [to_alerts, to_log] = topics.map(|topic| clients.topic(topic));
+    // Beside each other: whoever hears of a revocation before its alert looks it up when the alert comes.
+    tokio::try_join!(clients.write(&to_alerts, Some(number), &alerts), clients.write(&to_log, Some(0), &reports))?;
     Ok(())
 }

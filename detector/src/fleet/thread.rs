@@ -1,7 +1,7 @@
 //! The thread that owns the state of the partitions that this process has: as `service::engine` is for a process alone.
 //!
 //! It takes batches and hands each event to the member of its partition. Now and then, and before a partition goes, all that
-//! changed is flushed to the changelog, and only then told. The fleet's log and alerts are heard in between.
+//! changed in it is flushed to the changelog beside the taking, and only then told. The fleet's log and alerts are heard in between.
 
 mod hearing;
 mod orders;
@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use self::storing::Written;
 use super::clients::{Clients, FleetError};
 use super::handover::Owner;
 use super::log::Log;
@@ -35,9 +36,8 @@ use crate::service::{EndError, Stopping};
 use crate::source::{Batch, Lease, kafka};
 use crate::store::commit::Pending;
 
-// When to flush: see the commit of a process alone. A flush costs three answers of the broker.
-const FLUSH_EVENTS: usize = 16_384;
-const FLUSH_AFTER: Duration = Duration::from_millis(100);
+/// How long counts and positions may wait for their commit while events do.
+const COMMIT_AFTER: Duration = Duration::from_millis(250);
 /// How often it is looked whether anything waits.
 const TICK: Duration = Duration::from_millis(50);
 /// Pause before what failed is tried again.
@@ -45,12 +45,13 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often the state is measured.
 const MEASURE: Duration = Duration::from_mins(1);
 
+/// A partition that is ours; attempts to own one are numbered, so that what comes late of an older one is known.
 #[derive(Debug)]
 enum Slot {
-    /// Number of the attempt, and how far it is.
-    Restoring(u64, Progress),
+    /// How far it is.
+    Restoring { attempt: u64, progress: Progress },
     /// And the lease that what is read of it comes under.
-    Running(Box<Partition>, Lease),
+    Running { attempt: u64, partition: Box<Partition>, lease: Lease },
 }
 
 type Restored = (i32, u64, Result<Partition, FleetError>);
@@ -74,11 +75,10 @@ pub(crate) struct FleetThread {
     waiting: Vec<i32>,
     attempts: u64,
     restores: JoinSet<Restored>,
+    flushes: JoinSet<Written>,
     pending: Pending,
-    /// Events since the last flush, and when the first of them came.
-    unflushed: usize,
-    since: Option<Instant>,
-    uncommitted: bool,
+    /// When the first of it came.
+    uncommitted: Option<Instant>,
     /// Orders that are written, by their offset in the log, answered when they are heard and stored.
     ordered: BTreeMap<i64, Reply>,
     standby: Option<Standby>,
@@ -128,10 +128,9 @@ impl FleetThread {
             waiting: Vec::new(),
             attempts: 0,
             restores: JoinSet::new(),
+            flushes: JoinSet::new(),
             pending: Pending::default(),
-            unflushed: 0,
-            since: None,
-            uncommitted: false,
+            uncommitted: None,
             ordered: BTreeMap::new(),
             standby: None,
             outputs: Vec::new(),
@@ -186,6 +185,9 @@ impl FleetThread {
                 Some(restored) = self.restores.join_next() => {
                     if let Ok((number, attempt, restored)) = restored { self.restored(number, attempt, restored); }
                 }
+                Some(written) = self.flushes.join_next() => {
+                    if let Ok(written) = written { self.flushed(written); }
+                }
                 Some(told) = ear.recv() => self.hear_all(told, &mut ear)?,
                 Some(ask) = asks.recv() => self.answer(ask).await,
                 batch = batches.recv() => match batch {
@@ -194,14 +196,14 @@ impl FleetThread {
                 },
                 _ = ticks.tick() => self.measure(),
             }
-            if self.is_due(batches.is_empty()) {
-                self.flush(None).await?;
-            }
-            if self.uncommitted {
+            let nothing_waits = batches.is_empty();
+            self.flush_due(nothing_waits).await?;
+            let waited = self.uncommitted.map(|since| since.elapsed());
+            if waited.is_some_and(|waited| nothing_waits || self.pending.is_told() || waited >= COMMIT_AFTER) {
                 self.commit().await?;
             }
         }
-        self.flush(None).await?;
+        self.settle(None).await?;
         self.commit().await
     }
 
@@ -214,8 +216,8 @@ impl FleetThread {
         let (mut running, mut reading) = (0, Vec::new());
         for (number, slot) in &self.partitions {
             match slot {
-                Slot::Running(..) => running += 1,
-                Slot::Restoring(_, progress) => {
+                Slot::Running { .. } => running += 1,
+                Slot::Restoring { progress, .. } => {
                     let (read, of) = progress.get();
                     reading.push(format!("{number} ({read} of {of} records)"));
                 }
@@ -243,8 +245,8 @@ impl FleetThread {
 
     fn members(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.values().filter_map(|slot| match slot {
-            Slot::Running(partition, _) => Some(&**partition),
-            Slot::Restoring(..) => None,
+            Slot::Running { partition, .. } => Some(&**partition),
+            Slot::Restoring { .. } => None,
         })
     }
 

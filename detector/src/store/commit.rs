@@ -100,6 +100,12 @@ impl Pending {
         }
     }
 
+    /// In a fleet: whether there is something that a person or a webhook waits for, beside counts and positions.
+    pub(crate) fn is_told(&self) -> bool {
+        let alerts = !self.alerts.is_empty() || !self.settled.is_empty() || !self.rulings.is_empty();
+        alerts || !self.granted.is_empty() || !self.told.is_empty() || !self.adopted.is_empty()
+    }
+
     /// Writes everything. Repeating it after a failure gives the same database.
     ///
     /// # Errors

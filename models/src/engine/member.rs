@@ -191,6 +191,12 @@ impl Member {
         reports.into_iter().map(Entry::Report).collect()
     }
 
+    /// Whether it waits for the fleet's leave to revoke, and has not asked yet: [`Member::take_reports`] does.
+    pub fn is_asking(&self) -> bool {
+        let reports = self.0.member.iter().flat_map(|member| &member.reports);
+        reports.into_iter().any(|report| matches!(report.said, Said::Proposal { .. }))
+    }
+
     /// Everything that changed since the last call.
     pub fn checkpoint(&mut self) -> Checkpoint {
         self.0.checkpoint()

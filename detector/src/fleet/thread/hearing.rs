@@ -1,5 +1,7 @@
 //! What the fleet tells everybody is heard: entries of its log, and alerts.
 
+use std::time::Instant;
+
 use models::alert::Alert;
 use models::engine::{Order, Output};
 
@@ -31,7 +33,7 @@ impl FleetThread {
             }
             told = ear.try_recv().ok();
         }
-        self.uncommitted = true;
+        self.uncommitted.get_or_insert_with(Instant::now);
         self.restore_waiting();
         Ok(())
     }
@@ -42,7 +44,7 @@ impl FleetThread {
         let new = self.position(Topic::Log, 0).is_none_or(|stored| told.offset >= stored);
         let heard = self.log.take(told.offset, told.appended, entry);
         if new {
-            let owned = |partition: i32| matches!(self.partitions.get(&partition), Some(Slot::Running(..)));
+            let owned = |partition: i32| matches!(self.partitions.get(&partition), Some(Slot::Running { .. }));
             for output in heard.outputs {
                 match (output, heard.partition) {
                     (Output::Revocation(revocation), Some(partition)) => {

@@ -31,7 +31,7 @@ impl FleetThread {
 
     pub(super) async fn give_up(&mut self, partitions: &[i32], done: &SyncSender<()>) -> Result<(), EndError> {
         self.waiting.retain(|waiting| !partitions.contains(waiting));
-        self.flush(Some(partitions)).await?;
+        self.settle(Some(partitions)).await?;
         for number in partitions {
             self.partitions.remove(number);
             if let Some(standby) = &self.standby {
@@ -55,7 +55,7 @@ impl FleetThread {
     pub(super) fn restore(&mut self, number: i32, after: Duration) {
         self.attempts += 1;
         let (attempt, progress) = (self.attempts, Progress::default());
-        self.partitions.insert(number, Slot::Restoring(attempt, progress.clone()));
+        self.partitions.insert(number, Slot::Restoring { attempt, progress: progress.clone() });
         let (clients, config) = (self.clients.clone(), self.app.config().engine.clone());
         let (recent, at, runtime) = (self.log.recent().clone(), self.log.at(), Handle::current());
         let warm = self.standby.as_ref().map(|standby| standby.take(number)).unwrap_or_default();
@@ -75,7 +75,8 @@ impl FleetThread {
 
     pub(super) fn restored(&mut self, number: i32, attempt: u64, restored: Result<Partition, FleetError>) {
         // Given away meanwhile, or given away and back.
-        if !matches!(self.partitions.get(&number), Some(Slot::Restoring(current, _)) if *current == attempt) {
+        if !matches!(self.partitions.get(&number), Some(Slot::Restoring { attempt: current, .. }) if *current == attempt)
+        {
             return;
         }
         match restored {
@@ -84,9 +85,10 @@ impl FleetThread {
                 // The reader may have ended with the service.
                 let lease = Lease::default();
                 let _ = self.owner.readings.send(Reading::Resume(number, partition.next(), lease.clone()));
-                self.partitions.insert(number, Slot::Running(Box::new(partition), lease));
+                let partition = Box::new(partition);
+                self.partitions.insert(number, Slot::Running { attempt, partition, lease });
                 self.pending.adopted.push(number);
-                self.uncommitted = true;
+                self.uncommitted.get_or_insert_with(Instant::now);
             }
             Err(error) => {
                 tracing::warn!(%error, partition = number, "a partition could not be taken over; trying again");

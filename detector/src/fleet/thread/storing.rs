@@ -2,66 +2,74 @@
 
 use std::time::Instant;
 
-use tokio::task::JoinSet;
-
-use super::{FLUSH_AFTER, FLUSH_EVENTS, FleetThread, RETRY, Reply, Slot};
+use super::{FleetThread, RETRY, Reply, Slot};
 use crate::app::State;
 use crate::fleet::clients::FleetError;
 use crate::fleet::handover::Reading;
+use crate::fleet::log::Log;
+use crate::fleet::partition::{Flushed, Partition};
 use crate::service::EndError;
 use crate::store::StoreError;
 
+/// Of which partition, at which attempt to own it, and whether it was stored.
+pub(super) type Written = (i32, u64, Result<models::changelog::Writer, FleetError>);
+
 impl FleetThread {
-    pub(super) fn is_due(&self, nothing_waits: bool) -> bool {
-        let events = self
-            .since
-            .is_some_and(|since| nothing_waits || self.unflushed >= FLUSH_EVENTS || since.elapsed() >= FLUSH_AFTER);
-        // Whoever has nothing to store still wants to know what others have learned.
-        events || (self.since.is_none() && self.members().any(|partition| partition.is_due(&self.log)))
+    /// Flushes every partition whose time has come. Events go on being taken: they are in the next flush.
+    pub(super) async fn flush_due(&mut self, nothing_waits: bool) -> Result<(), EndError> {
+        self.flush(|partition, log| partition.is_due(log, nothing_waits)).await
     }
 
-    /// Flushes these partitions (`None`: all) that have something to store. One that fails is claimed again.
-    pub(super) async fn flush(&mut self, only: Option<&[i32]>) -> Result<(), EndError> {
+    /// Flushes these partitions (`None`: all) until nothing of them is left to store. One that fails is claimed again, and is not
+    /// waited for.
+    pub(super) async fn settle(&mut self, only: Option<&[i32]>) -> Result<(), EndError> {
         let wanted = |number: i32| only.is_none_or(|only| only.contains(&number));
-        let mut rejected = Vec::new();
-        let mut flushes = JoinSet::new();
-        for (number, slot) in &mut self.partitions {
-            let Slot::Running(partition, _) = slot else { continue };
-            if !wanted(*number) || !partition.is_due(&self.log) {
-                continue;
+        loop {
+            self.flush(|partition, log| {
+                wanted(partition.number()) && !partition.is_flushing() && partition.is_changed(log)
+            })
+            .await?;
+            if !self.members().any(|partition| wanted(partition.number()) && partition.is_flushing()) {
+                return Ok(());
             }
-            rejected.append(&mut partition.rejected);
-            if let Some(flush) = partition.flush(&self.log) {
-                let clients = self.clients.clone();
-                flushes.spawn(async move { (flush.number(), flush.write(&clients).await) });
+            if let Some(Ok(written)) = self.flushes.join_next().await {
+                self.flushed(written);
             }
         }
-        if only.is_none() {
-            (self.unflushed, self.since) = (0, None);
+    }
+
+    async fn flush(&mut self, which: impl Fn(&Partition, &Log) -> bool) -> Result<(), EndError> {
+        let (mut rejected, mut flushes) = (Vec::new(), Vec::new());
+        for slot in self.partitions.values_mut() {
+            let Slot::Running { attempt, partition, .. } = slot else { continue };
+            if which(partition, &self.log) {
+                rejected.append(&mut partition.rejected);
+                flushes.extend(partition.flush(&self.log).map(|flush| (*attempt, flush)));
+            }
         }
-        if flushes.is_empty() {
-            return Ok(());
-        }
-        // Before the state that has gone past it: a repeat is recognised by its position.
+        // Before the state that goes past it: a repeat is recognised by its position.
         if !rejected.is_empty() {
             self.pending.rejected.append(&mut rejected);
             self.commit().await?;
         }
-        while let Some(flushed) = flushes.join_next().await {
-            let Ok((number, written)) = flushed else { continue };
-            self.flushed(number, written);
+        for (attempt, flush) in flushes {
+            let clients = self.clients.clone();
+            self.flushes.spawn(async move { (flush.number(), attempt, flush.write(&clients).await) });
         }
-        self.uncommitted = true;
         Ok(())
     }
 
-    pub(super) fn flushed(&mut self, number: i32, written: Result<models::changelog::Writer, FleetError>) {
-        let Some(Slot::Running(partition, _)) = self.partitions.get_mut(&number) else { return };
+    pub(super) fn flushed(&mut self, (number, attempt, written): Written) {
+        let Some(Slot::Running { attempt: current, partition, .. }) = self.partitions.get_mut(&number) else { return };
+        // Given away and back since: what has its own claim now is none of the old one's concern.
+        if *current != attempt {
+            return;
+        }
         match written {
             Ok(writer) => {
-                partition.flushed(writer);
-                self.pending.counts.add(std::mem::take(&mut partition.counts));
-                let next = partition.next();
+                let Flushed { counts, next } = partition.flushed(writer);
+                self.pending.counts.add(counts);
+                self.uncommitted.get_or_insert_with(Instant::now);
                 self.publish_position(number, next);
             }
             Err(error) => {
@@ -90,7 +98,7 @@ impl FleetThread {
         let (pending, endpoints, now_ms) = (&self.pending, &self.app.config().webhooks, self.app.now_ms());
         let committed = self.app.store().write(|tx| pending.write(tx, endpoints, now_ms))?;
         let done = std::mem::take(&mut self.pending);
-        self.uncommitted = false;
+        self.uncommitted = None;
         self.store.set(State::Running);
         let telemetry = self.app.telemetry();
         telemetry.committed(done.counts, started.elapsed());

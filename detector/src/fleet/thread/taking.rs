@@ -19,7 +19,7 @@ impl FleetThread {
         if batch.source != self.events {
             return self.forward(batch).await;
         }
-        let Some(Slot::Running(partition, lease)) = self.partitions.get_mut(&batch.partition) else { return };
+        let Some(Slot::Running { partition, lease, .. }) = self.partitions.get_mut(&batch.partition) else { return };
         if !lease.is(&batch.lease) {
             return;
         }
@@ -28,8 +28,6 @@ impl FleetThread {
             if !partition.advance(item.position) {
                 continue;
             }
-            self.unflushed += 1;
-            self.since.get_or_insert_with(Instant::now);
             partition.counts.consumed += 1;
             match item.decode() {
                 Ok(decoded) => {
@@ -80,7 +78,7 @@ impl FleetThread {
             tokio::time::sleep(RETRY).await;
         }
         self.pending.positions.insert(key, next);
-        self.uncommitted = true;
+        self.uncommitted.get_or_insert_with(Instant::now);
     }
 }
 
