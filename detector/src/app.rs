@@ -6,7 +6,7 @@ mod readiness;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use models::event::Timestamp;
 use rusqlite::{Connection, Transaction};
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::fleet::handover::Handover;
 use crate::source::ingest::Ingest;
+use crate::store::commit::Stored;
 use crate::store::{Positions, Store, StoreError, feed};
 use crate::telemetry::Telemetry;
 
@@ -149,6 +150,20 @@ impl App {
         if !moved.is_empty() {
             self.0.committed.send_modify(|all| all.extend(moved.iter().map(|(key, at)| (key.clone(), *at))));
         }
+    }
+
+    /// Tells everybody who waits for it what has become durable, and that the database can be written.
+    pub(crate) fn publish(&self, stored: &Stored, took: Duration, database: &Source) {
+        database.set(State::Running);
+        self.0.telemetry.committed(stored.pending.counts, took);
+        for (severity, n) in &stored.committed.opened {
+            self.0.telemetry.alerts(*severity, *n);
+        }
+        if stored.committed.requested > 0 {
+            self.0.telemetry.revocations("requested", stored.committed.requested);
+        }
+        self.publish_positions(&stored.pending.positions);
+        self.publish_feed(stored.committed.feed);
     }
 
     /// Questions and orders to the engine thread.

@@ -18,6 +18,7 @@
 //! - A row is retried until its credential has expired by itself, or for the endpoint's `max_age` where that is unknown.
 
 mod answer;
+pub(crate) mod dispatch;
 mod health;
 mod lane;
 mod message;

@@ -4,6 +4,7 @@
 //! that show what was committed. Nothing is waited for without a limit except the final commit.
 
 mod engine;
+mod intake;
 mod sink;
 
 use std::net::{SocketAddr, TcpListener};
@@ -21,7 +22,7 @@ use crate::source::ingest::Ingest;
 use crate::source::{Batch, CHANNEL_BATCHES, file, inbox, kafka};
 use crate::store::{Lock, Store, StoreError};
 
-pub(crate) use engine::clock_of;
+pub(crate) use intake::clock_of;
 pub use sink::{Sink, Stopping};
 
 /// How often what is older than `store.keep` is deleted.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 /// A row that waits, as far as planning needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
-    pub(super) id: String,
+pub(crate) struct Waiting {
+    pub(crate) id: String,
     pub(super) tenant: String,
     pub(super) identity: String,
     /// Attempts that failed.
@@ -35,13 +35,13 @@ pub(super) struct Capacity {
 
 /// What to do.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Ids of rows whose time is over.
-    pub(super) expired: Vec<String>,
+    pub(crate) expired: Vec<String>,
     /// Rows to attempt at once, at most one of an identity.
-    pub(super) start: Vec<Waiting>,
+    pub(crate) start: Vec<Waiting>,
     /// When something is to be done that nobody else will wake us for.
-    pub(super) wake_at: Option<i64>,
+    pub(crate) wake_at: Option<i64>,
 }
 
 /// Plans over `waiting`, in order of creation, while the rows in `flying` are being attempted. Costs O(n log n).

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub(crate) use self::grant::Granted;
 pub(crate) use self::settle::Heard;
 use super::quarantine::Rejected;
-use super::{Positions, feed, quarantine};
+use super::{Positions, Store, StoreError, feed, quarantine};
 use crate::fleet::states::{Settled, Told};
 use crate::outbox;
 use crate::outcome::Counts;
@@ -87,7 +87,40 @@ pub struct Committed {
     pub requested: u64,
 }
 
+/// What became durable, and what that added.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// What was pending.
+    pub(crate) pending: Pending,
+    /// What it added.
+    pub(crate) committed: Committed,
+}
+
+/// Where what is pending becomes durable, all of it or nothing: the one thing between the engine and its effects that may fail.
+pub(crate) trait Storage {
+    /// Returns when it is durable. After an error this process sees nothing of it, so the same may be tried again; whoever
+    /// comes after the process may find all of it, positions included, so nothing is taken twice.
+    fn commit(&self, pending: &Pending, endpoints: &[Endpoint], now_ms: i64) -> Result<Committed, StoreError>;
+}
+
+impl Storage for Store {
+    fn commit(&self, pending: &Pending, endpoints: &[Endpoint], now_ms: i64) -> Result<Committed, StoreError> {
+        self.write(|tx| pending.write(tx, endpoints, now_ms))
+    }
+}
+
 impl Pending {
+    /// Makes everything durable and starts anew; after an error everything is still pending.
+    pub(crate) fn commit(
+        &mut self,
+        storage: &impl Storage,
+        endpoints: &[Endpoint],
+        now_ms: i64,
+    ) -> Result<Stored, StoreError> {
+        let committed = storage.commit(self, endpoints, now_ms)?;
+        Ok(Stored { pending: std::mem::take(self), committed })
+    }
+
     /// Takes what the engine said beyond its assessment.
     pub fn take(&mut self, output: Output) {
         match output {

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::{FleetThread, RETRY, Reply, Slot};
-use crate::app::State;
 use crate::fleet::clients::FleetError;
 use crate::fleet::handover::Reading;
 use crate::fleet::log::Log;
@@ -95,22 +94,10 @@ impl FleetThread {
 
     pub(super) fn try_commit(&mut self) -> Result<(), StoreError> {
         let started = Instant::now();
-        let (pending, endpoints, now_ms) = (&self.pending, &self.app.config().webhooks, self.app.now_ms());
-        let committed = self.app.store().write(|tx| pending.write(tx, endpoints, now_ms))?;
-        let done = std::mem::take(&mut self.pending);
+        let stored = self.pending.commit(self.app.store(), &self.app.config().webhooks, self.app.now_ms())?;
         self.uncommitted = None;
-        self.store.set(State::Running);
-        let telemetry = self.app.telemetry();
-        telemetry.committed(done.counts, started.elapsed());
-        for (severity, n) in committed.opened {
-            telemetry.alerts(severity, n);
-        }
-        if committed.requested > 0 {
-            telemetry.revocations("requested", committed.requested);
-        }
-        self.stored.extend(done.positions.iter().map(|(key, at)| (key.clone(), *at)));
-        self.app.publish_positions(&done.positions);
-        self.app.publish_feed(committed.feed);
+        self.app.publish(&stored, started.elapsed(), &self.store);
+        self.stored.extend(stored.pending.positions);
         let later = self.ordered.split_off(&self.log.at());
         for reply in std::mem::replace(&mut self.ordered, later).into_values() {
             match reply {

@@ -14,7 +14,7 @@ use super::*;
 use crate::app::EngineHandle;
 use crate::config::Config;
 use crate::source::ingest::Ingest;
-use crate::source::{Envelope, Lease};
+use crate::source::{Envelope, Item, Lease};
 use crate::store::{Positions, Store};
 
 fn open(path: &Path) -> EngineThread {
@@ -28,7 +28,6 @@ fn open(path: &Path) -> EngineThread {
 
 /// What the engine would be asked to do at a commit.
 fn commit(thread: &mut EngineThread) {
-    thread.pending.state = thread.engine.checkpoint();
     thread.try_commit().expect("committed");
 }
 
@@ -175,7 +174,7 @@ async fn input_below_the_taken_position_is_skipped_even_before_the_commit() {
     }
     commit(&mut thread);
     thread.take(batch(&lines, 0, &lease));
-    assert_eq!(thread.uncommitted, 0);
+    assert_eq!(thread.intake.uncommitted(), 0);
     assert_eq!(thread.app.telemetry().counts().consumed, 97);
 }
 
@@ -187,9 +186,10 @@ async fn a_batch_of_a_partition_given_away_is_dropped_and_its_position_stays() {
     let lease = Lease::default();
     lease.revoke();
     thread.take(batch(&lines, 0, &lease));
-    assert_eq!((thread.uncommitted, thread.pending.positions.len()), (0, 0));
+    assert_eq!(thread.intake.uncommitted(), 0);
     thread.take(batch(&lines, 0, &Lease::default()));
-    assert_eq!(position(&thread.pending.positions), lines.len());
+    commit(&mut thread);
+    assert_eq!(position(&thread.app.committed().borrow()), lines.len());
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn a_database_that_cannot_be_written_stops_consumption_and_loses_nothing()
     done.expect("committed");
     assert!(app.readiness().ready);
     assert_eq!(app.store().counts().expect("counts").consumed, 97);
-    assert_eq!(thread.uncommitted, 0);
+    assert_eq!(thread.intake.uncommitted(), 0);
 }
 
 #[tokio::test]
