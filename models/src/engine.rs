@@ -157,12 +157,12 @@ pub struct Checkpoint {
 pub enum RestoreError {
     /// Written by another version.
     #[error(
-        "the stored state has format {found}; this build reads format {expected}: use the matching version or move the database away"
+        "the stored state has format {found}; this build reads format {expected} and the one before: use the matching version or move the database away"
     )]
     Format {
         /// Format number found.
         found: u32,
-        /// Format number that this build reads.
+        /// Format number that this build writes.
         expected: u32,
     },
     /// Another fingerprint key.

@@ -1,9 +1,12 @@
 //! What stops us: ledger and brake. Rules for the whole fleet, in the order in which it is asked.
 
+mod previous;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::previous::Previous;
 use super::Output;
 use super::promise::Promise;
 use super::respond::{About, Answer, Authority, Proposal, beyond_grace};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clocks;
-use super::governor::Governor;
+use super::governor::{self, Governor};
 use super::member::Membership;
 use super::names::Names;
 use super::publish::Segment;
@@ -22,8 +22,10 @@ use crate::config::CheckedConfig;
 use crate::event::Timestamp;
 use crate::fingerprint::Kind;
 
-/// Format of the stored state. Raise it with every change of a stored struct.
+/// Format of the stored state. Raise it with every change of a stored struct, and read what the last released one has stored
+/// (`tests/upgrade.rs` has a state of it): a service that is upgraded keeps its baselines.
 const FORMAT: u32 = 5;
+const PREVIOUS: u32 = 4;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
@@ -42,6 +44,27 @@ struct Shared {
     governor: Governor,
     member: Option<Box<Membership>>,
     segments: u32,
+}
+
+/// The same in the format before.
+#[derive(Debug, Deserialize)]
+struct PreviousShared {
+    clocks: Clocks,
+    epoch: i64,
+    since_publish: u64,
+    last_decay: Timestamp,
+    live_identity_days: f64,
+    governor: governor::Previous,
+    segments: u32,
+}
+
+impl From<PreviousShared> for Shared {
+    fn from(previous: PreviousShared) -> Self {
+        let PreviousShared { clocks, epoch, since_publish, last_decay, live_identity_days, governor, segments } =
+            previous;
+        let governor = governor.into();
+        Self { clocks, epoch, since_publish, last_decay, live_identity_days, governor, member: None, segments }
+    }
 }
 
 /// Serializing these plain structs into a vector cannot fail; an empty blob would be found at the next start.
@@ -118,7 +141,8 @@ impl Engine {
         out
     }
 
-    /// An engine with the state of earlier checkpoints: for every key the newest blob, in any order.
+    /// An engine with the state of earlier checkpoints, of this format or the one before: for every key the newest blob, in any
+    /// order. The next checkpoint is of this format, with every blob that differs.
     ///
     /// # Errors
     /// When the state was written by another format or key, or is damaged.
@@ -129,15 +153,17 @@ impl Engine {
         let mut engine = Engine::new(config);
         let mut blobs: Vec<_> = blobs.into_iter().collect();
         blobs.sort();
+        let mut format = FORMAT;
         if let Some((key, meta)) = blobs.iter().find(|(key, _)| key == b"m") {
             let meta: Meta = parse(key, meta)?;
-            if meta.format != FORMAT {
+            if ![FORMAT, PREVIOUS].contains(&meta.format) {
                 return Err(RestoreError::Format { found: meta.format, expected: FORMAT });
             }
             if meta.key_check != engine.fingerprinter.of(Kind::State, &["check"]) {
                 return Err(RestoreError::Key);
             }
-            engine.saved = true;
+            format = meta.format;
+            engine.saved = format == FORMAT;
         } else if let Some((key, _)) = blobs.first() {
             return Err(RestoreError::Damaged(hex(key)));
         }
@@ -145,7 +171,10 @@ impl Engine {
             match key.as_slice() {
                 b"m" => {}
                 b"s" => {
-                    let shared: Shared = parse(key, bytes)?;
+                    let shared: Shared = match format {
+                        PREVIOUS => parse::<PreviousShared>(key, bytes)?.into(),
+                        _ => parse(key, bytes)?,
+                    };
                     engine.clocks = shared.clocks;
                     engine.epoch = shared.epoch;
                     engine.since_publish = shared.since_publish;
