@@ -3,6 +3,7 @@
 //! Scoring is a pure function of (identity state, snapshot, event). What is learned meanwhile gathers in [`Pending`] and
 //! takes effect when the next snapshot is published.
 
+mod groups;
 mod lane;
 
 use serde::{Deserialize, Serialize};
@@ -140,20 +141,6 @@ impl Snapshot {
         for (fingerprint, news) in pending.tenants.iter() {
             self.tenants.entry(fingerprint).learn(news);
         }
-    }
-
-    /// Gives a group that was found by behaviour what its members do. A new one starts with the rates of everybody.
-    pub(crate) fn regrouped(&mut self, tenant: u64, key: u64, everyone: u64, name: &str, own: GroupModel) {
-        let groups = &mut self.tenants.entry(tenant).groups;
-        let rates = groups.find(key).or(groups.find(everyone)).cloned().unwrap_or_default();
-        let mut model = own.with_rates_of(rates);
-        model.name = name.into();
-        *groups.entry(key) = model;
-    }
-
-    /// Remembers how a tenant's identities were grouped.
-    pub(crate) fn set_clusters(&mut self, tenant: u64, clusters: Clusters) {
-        self.tenants.entry(tenant).clusters = clusters;
     }
 
     /// Freezes the tables under the next version. `accepted`: false alerts by identity-day.

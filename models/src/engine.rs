@@ -58,7 +58,7 @@ const SHARDS: usize = 16;
 /// How often shared knowledge is published, in event time and in events.
 const EPOCH_SECONDS: i64 = 3600;
 const EPOCH_EVENTS: u64 = 16_384;
-/// Half-life of shared knowledge, and how often it is applied.
+/// Half-life of shared knowledge, and how often it is applied; as often, identities are grouped by what they do.
 const SHARED_HALF_LIFE: f64 = 20.0 * 86_400.0;
 const SHARED_DECAY_EVERY: f64 = 86_400.0;
 /// How far ahead of its arrival an event's own clock is believed.

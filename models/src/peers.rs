@@ -4,47 +4,24 @@
 //! (`model-notes`, section 3).
 
 mod cluster;
+mod habits;
+mod sample;
 
 pub(crate) use cluster::{Clusters, Profile, cluster};
+pub(crate) use habits::{Habits, PeerNovelty};
+pub(crate) use sample::Sample;
 
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{
-    Baseline, ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step,
-    Taint,
+    ContextNews, ContextRates, DelegationNews, DelegationRates, Flow, Rate, ScopeNews, ScopeRates, Step, Taint,
 };
 use crate::estimator::counts::BoundedCounts;
 use crate::estimator::hours::{HourProfile, Start};
-use crate::estimator::normal::Moments;
-use crate::estimator::novelty::NoveltyRate;
 use crate::estimator::pitman_yor::probability;
-use crate::sorted::SortedMap;
+use crate::fingerprint::{Fingerprinter, Kind};
 
-const TOOL_SLOTS: usize = 2048;
-const STEP_SLOTS: usize = 16_384;
-const TARGET_SLOTS: usize = 32_768;
 const ODD_SLOTS: usize = 4096;
-
-/// Novelty of one tool among peers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PeerNovelty {
-    /// How often a call meets a target that the caller has not met on the task.
-    pub new_on_task: NoveltyRate,
-    /// How often such a target is new to the caller.
-    pub new: NoveltyRate,
-    /// How often such a target is new to all peers too.
-    pub also_new: NoveltyRate,
-    /// How often such a target lies under a prefix that is new to the caller as well.
-    pub far: NoveltyRate,
-    /// How often a target came out of a tool's result, where events say.
-    pub injected: NoveltyRate,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct PeerTool {
-    novelty: PeerNovelty,
-    bytes: [Moments; 2],
-}
 
 /// One target that a member touched.
 #[expect(clippy::struct_excessive_bools, reason = "each is one observation of one learned rate")]
@@ -121,11 +98,7 @@ impl GroupNews {
 pub(crate) struct GroupModel {
     /// Where the group comes from, for people.
     pub name: Box<str>,
-    tools: BoundedCounts,
-    tools_total: f64,
-    steps: BoundedCounts,
-    targets: BoundedCounts,
-    by_tool: SortedMap<PeerTool>,
+    habits: Habits,
     odd: BoundedCounts,
     pub(crate) rate: Rate,
     pub(crate) hours: HourProfile,
@@ -138,37 +111,8 @@ pub(crate) struct GroupModel {
 impl GroupModel {
     /// Takes in what its members learned during an epoch.
     pub(crate) fn learn(&mut self, news: &GroupNews) {
-        for tool in &news.tools {
-            self.tools.push(*tool, 1.0, TOOL_SLOTS);
-            self.tools_total += 1.0;
-        }
-        for (context, tool) in &news.steps {
-            self.steps.push(*context, 1.0, STEP_SLOTS);
-            if self.steps.push(crate::baseline::step_key(*context, *tool), 1.0, STEP_SLOTS) {
-                self.steps.push(crate::baseline::kinds_key(*context), 1.0, STEP_SLOTS);
-            }
-        }
-        for target in &news.targets {
-            let novelty = &mut self.by_tool.entry(by_tool_key(target.tool)).novelty;
-            if target.on_task {
-                novelty.new_on_task.push(target.new_on_task);
-            }
-            if target.new_on_task {
-                novelty.new.push(target.new);
-            }
-            if target.new {
-                novelty.also_new.push(self.targets.push(target.pair, 1.0, TARGET_SLOTS));
-                novelty.far.push(target.far);
-            }
-        }
+        self.habits.learn(news);
         for call in &news.calls {
-            let entry = self.by_tool.entry(by_tool_key(call.tool));
-            for (moments, y) in entry.bytes.iter_mut().zip(call.ln_bytes).filter(|(_, y)| *y >= 0.0) {
-                moments.push(f64::from(y));
-            }
-            if let Some(injected) = call.injected {
-                entry.novelty.injected.push(injected);
-            }
             self.rate.learn(call.gap, call.failed);
             self.flow.learn(call.leaving);
             if let Some(scope) = call.scope {
@@ -192,52 +136,24 @@ impl GroupModel {
 
     /// Probability that a member uses the tool: by number of identities, over uniform `1/(V + 2)`.
     pub(crate) fn tool_probability(&self, tool: u64) -> f64 {
-        let uniform = 1.0 / (self.tools.len() as f64 + 2.0);
-        probability(self.tools.count(tool), self.tools_total, self.tools.len() as f64, uniform)
+        let Habits { tools, tools_total, .. } = &self.habits;
+        let uniform = 1.0 / (tools.len() as f64 + 2.0);
+        probability(tools.count(tool), *tools_total, tools.len() as f64, uniform)
     }
 
     /// Probability of the tool after a context, by number of identities.
     pub(crate) fn step_probability(&self, context: u64, tool: u64, parent: f64) -> f64 {
-        crate::baseline::after(&self.steps, context, tool, parent)
+        crate::baseline::after(&self.habits.steps, context, tool, parent)
     }
 
     /// How many members use the tool, decayed.
     pub(crate) fn tool_count(&self, tool: u64) -> f64 {
-        self.tools.count(tool)
+        self.habits.tools.count(tool)
     }
 
-    /// Takes in what one member does: each tool, step and target counts it once, however often it does so.
-    pub(crate) fn absorb(&mut self, baseline: &Baseline) {
-        for tool in baseline.tools() {
-            self.tools.push(u64::from(tool.key) << 32, 1.0, TOOL_SLOTS);
-            self.tools_total += 1.0;
-            let own = self.by_tool.entry(u64::from(tool.key));
-            own.novelty.new_on_task.merge(tool.new_on_task);
-            own.novelty.new.merge(tool.novelty);
-            own.novelty.injected.merge(tool.injected);
-            for (moments, theirs) in own.bytes.iter_mut().zip(&tool.bytes) {
-                moments.merge(theirs);
-            }
-        }
-        baseline.known_steps().for_each(|step| {
-            self.steps.push(step, 1.0, STEP_SLOTS);
-        });
-        baseline.known_pairs().for_each(|pair| {
-            self.targets.push(pair, 1.0, TARGET_SLOTS);
-        });
-    }
-
-    /// Its own tools, steps and targets with the rates of another group.
-    pub(crate) fn with_rates_of(self, rates: GroupModel) -> Self {
-        let Self { tools, tools_total, steps, targets, mut by_tool, .. } = self;
-        by_tool.for_each_entry(|key, tool| {
-            // How new something is to the peers as well, members do not remember.
-            if let Some(known) = rates.by_tool.find(key) {
-                tool.novelty.also_new = known.novelty.also_new;
-                tool.novelty.far = known.novelty.far;
-            }
-        });
-        Self { tools, tools_total, steps, targets, by_tool, ..rates }
+    /// Takes in what more of its members do.
+    pub(crate) fn join(&mut self, habits: &Habits) {
+        self.habits.merge(habits);
     }
 
     /// How many members have shown an oddity, decayed.
@@ -246,32 +162,21 @@ impl GroupModel {
     }
 
     pub(crate) fn knows_target(&self, pair: u64) -> bool {
-        self.targets.count(pair) > 0.0
+        self.habits.targets.count(pair) > 0.0
     }
 
     pub(crate) fn novelty(&self, tool: u64) -> PeerNovelty {
-        self.by_tool.find(by_tool_key(tool)).map(|t| t.novelty).unwrap_or_default()
+        self.habits.tool(tool).map(|t| t.novelty).unwrap_or_default()
     }
 
     /// Mean of `ln(1 + bytes/256)` of a tool among peers.
     pub(crate) fn mean_bytes(&self, tool: u64, index: usize) -> Option<f64> {
-        self.by_tool.find(by_tool_key(tool))?.bytes.get(index)?.mean()
+        self.habits.tool(tool)?.bytes.get(index)?.mean()
     }
 
     /// Weighs everything by `factor`.
     pub(crate) fn decay(&mut self, factor: f64) {
-        self.tools.decay(factor);
-        self.tools_total *= factor;
-        self.steps.decay(factor);
-        self.targets.decay(factor);
-        self.by_tool.for_each(|tool| {
-            tool.novelty.new_on_task.decay(factor);
-            tool.novelty.new.decay(factor);
-            tool.novelty.also_new.decay(factor);
-            tool.novelty.far.decay(factor);
-            tool.novelty.injected.decay(factor);
-            tool.bytes.iter_mut().for_each(|m| m.decay(factor));
-        });
+        self.habits.decay(factor);
         self.odd.decay(factor);
         self.rate.decay(factor);
         self.hours.decay(factor);
@@ -290,6 +195,21 @@ pub(crate) fn found(number: u32) -> String {
     format!("behaviour {number}")
 }
 
+/// A group of a tenant that was found by behaviour, and that of everybody, which it begins as.
+pub(crate) struct FoundGroup {
+    pub key: u64,
+    pub everyone: u64,
+    pub name: String,
+}
+
+impl FoundGroup {
+    pub(crate) fn of(fingerprinter: &Fingerprinter, tenant: &str, number: u32) -> Self {
+        let name = found(number);
+        let key = |group: &str| fingerprinter.of(Kind::Group, &[tenant, group]);
+        Self { key: key(&name), everyone: key(EVERYONE), name }
+    }
+}
+
 /// Whether a group of this name was found by behaviour; declared ones are SPIFFE paths.
 pub(crate) fn is_found(name: &str) -> bool {
     name.starts_with("behaviour ")
@@ -306,9 +226,4 @@ pub(crate) fn group_of(identity: &str) -> &str {
 /// The step that stands for `previous` in explanations.
 pub(crate) fn is_start(tool: u64) -> bool {
     tool == Step::START
-}
-
-/// Baselines keep half of a tool's fingerprint, so groups do as well.
-fn by_tool_key(tool: u64) -> u64 {
-    u64::from(crate::baseline::key_of(tool))
 }

@@ -44,6 +44,11 @@ impl<V: Default> SortedMap<V> {
         self.entries.iter_mut().for_each(|(k, v)| f(*k, v));
     }
 
+    /// Keeps the values of some keys.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u64) -> bool) {
+        self.entries.retain(|(k, _)| keep(*k));
+    }
+
     /// Values by key, in key order.
     pub(crate) fn into_entries(self) -> impl Iterator<Item = (u64, V)> {
         self.entries.into_iter()

@@ -14,13 +14,15 @@ mod fleet;
 
 use std::collections::BTreeMap;
 
-use fleet::{AGENTS, Dice, config, hijack, history};
+use fleet::{AGENTS, Dice, config, hijack, history, kinds};
 use models::changelog::{Fold, PART_BYTES, Record, Turn, Writer};
 use models::config::{Budget, CheckedConfig, EngineConfig};
 use models::engine::{Entry, Fleet, Input, Member, Order, Output, Phase, Trust, View};
 use models::event::{Event, Timestamp};
 
 const SEEDS: u64 = 200;
+/// Every so many seeds there is another tenant whose identities are grouped by what they do, over a day and some hours.
+const WITH_KINDS: u64 = 20;
 const PARTITIONS: usize = 2;
 /// Events of a partition between two flushes, at most.
 const FLUSH: u64 = 40;
@@ -48,7 +50,7 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(seed: u64) -> Self {
         let mut world = Self {
             fleet: Fleet::new(checked()),
             views: vec![View::default()],
@@ -61,6 +63,13 @@ impl World {
         let mut events = history("default", AGENTS, 1);
         events.extend(hijack(3, 12));
         events.extend(hijack(8, 12));
+        if seed.is_multiple_of(WITH_KINDS) {
+            // Enough in each partition: one may be hours ahead of the other. A few of them go on to the next day.
+            let few = kinds(2, 11..24).into_iter();
+            let all = kinds(48, 0..11).into_iter().chain(few).filter(|event| !event.identity.starts_with("agent-2"));
+            events.extend(all.map(|event| Event { tenant: "kinds".into(), ..event }));
+            events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+        }
         for event in events {
             let partition = event.identity.bytes().map(usize::from).sum::<usize>() % PARTITIONS;
             world.events[partition].push(event);
@@ -193,7 +202,8 @@ impl Owner {
 }
 
 fn input(event: &Event, partition: usize) -> Input<'_> {
-    Input::Event { event, trust: Trust::Revoke, arrival: None, phase: Phase::Live, partition: partition as u32 }
+    let phase = if &*event.tenant == "kinds" { Phase::Warmup } else { Phase::Live };
+    Input::Event { event, trust: Trust::Revoke, arrival: None, phase, partition: partition as u32 }
 }
 
 fn forms(out: &mut Vec<Output>) -> impl Iterator<Item = (String, String)> {
@@ -203,8 +213,9 @@ fn forms(out: &mut Vec<Output>) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// What follows from the events and the committed turns of a partition: forms of alerts that may be told, the last ones, and reports.
-fn second_run(world: &World, partition: usize) -> (Vec<(String, String)>, Vec<Vec<u8>>) {
+/// What follows from the events and the committed turns of a partition: forms of alerts that may be told, the last ones, and
+/// reports; and the member that it ends with.
+fn second_run(world: &World, partition: usize) -> (Vec<(String, String)>, Vec<Vec<u8>>, Member) {
     let mut fold = Fold::default();
     for (offset, record) in world.changelog[partition].iter().enumerate() {
         fold.take(offset as i64, &record.key, record.value.as_deref()).expect("ours");
@@ -223,11 +234,11 @@ fn second_run(world: &World, partition: usize) -> (Vec<(String, String)>, Vec<Ve
         member.handle(input(event, partition), &mut out);
         all.extend(forms(&mut out));
     }
-    (all, member.take_reports().iter().map(Entry::encode).collect())
+    (all, member.take_reports().iter().map(Entry::encode).collect(), member)
 }
 
 fn run(seed: u64) -> World {
-    let (mut world, mut dice) = (World::new(), Dice(seed));
+    let (mut world, mut dice) = (World::new(seed), Dice(seed));
     let mut owners: [Option<Owner>; PARTITIONS] = [const { None }; PARTITIONS];
     loop {
         let open = |p: &usize| owners[*p].as_ref().is_none_or(|owner| owner.next < world.events[*p].len());
@@ -254,13 +265,13 @@ fn whatever_crashes_only_what_follows_from_the_committed_turns_is_told_and_all_o
         Some(seed) => seed..seed + 1,
         None => 0..SEEDS,
     };
-    let (mut crashes, mut alerts) = (0, 0);
+    let (mut crashes, mut alerts, mut grouped) = (0, 0, 0);
     for seed in seeds.clone() {
         let again = format!("CRASH_SEED={seed} cargo test -p models --test crashes");
         let world = run(seed);
         crashes += world.crashes;
         for partition in 0..PARTITIONS {
-            let (follows, reports) = second_run(&world, partition);
+            let (follows, reports, member) = second_run(&world, partition);
             let told = &world.alerts[partition];
             assert!(told.iter().all(|alert| follows.contains(alert)), "told what does not follow: {again}");
             let last = |forms: &[(String, String)]| forms.iter().cloned().collect::<BTreeMap<_, _>>();
@@ -276,9 +287,12 @@ fn whatever_crashes_only_what_follows_from_the_committed_turns_is_told_and_all_o
             }
             assert!(heard.into_iter().eq(&reports), "reports differ: {again}");
             alerts += last(told).len();
+            let agent = world.events[partition].iter().find(|event| &*event.tenant == "kinds");
+            let view = agent.and_then(|agent| member.identity(&agent.tenant, &agent.identity));
+            grouped += u32::from(view.is_some_and(|view| view.group.starts_with("behaviour ")));
         }
     }
     if seeds.end - seeds.start > 1 {
-        assert!(crashes > 1000 && alerts > 100, "{crashes} {alerts}");
+        assert!(crashes > 1000 && alerts > 100 && grouped > 10, "{crashes} {alerts} {grouped}");
     }
 }

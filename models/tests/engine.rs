@@ -1,11 +1,6 @@
 //! The engine as its drivers see it: stories and laws on small, regular traffic.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_possible_wrap,
-    clippy::float_cmp,
-    reason = "a story that cannot be told fails; small numbers; equal to the bit is what is claimed"
-)]
+#![expect(clippy::float_cmp, reason = "equal to the bit is what is claimed")]
 
 use models::alert::AlertKind;
 use models::assessment::{Decision, Outcome};
@@ -19,7 +14,7 @@ use proptest::prelude::*;
 mod fleet;
 
 use fleet::{
-    AGENTS, Call, Dice, NEXT, START, Seen, config, engine, feed, feed_from, hijack, history, learned, session,
+    AGENTS, Call, Dice, NEXT, START, Seen, config, engine, feed, feed_from, hijack, history, kinds, learned, session,
 };
 
 #[test]
@@ -420,10 +415,7 @@ proptest! {
     // The same for identities that are grouped by what they do: what one group learns, everybody learns.
     #[test]
     fn checkpoints_change_nothing_for_groups_that_were_found(every in 20_usize..400) {
-        let mut events: Vec<Event> = (0..60)
-            .flat_map(|number| (0..3).flat_map(move |kind| (0..8).flat_map(move |m| kind_session(kind, m, number))))
-            .collect();
-        events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+        let mut events = kinds(8, 0..60);
         for (n, event) in events.iter_mut().enumerate() {
             event.bytes_out = Some(1000 + (n as u64 * 7919) % 5000);
         }
@@ -446,35 +438,10 @@ proptest! {
     }
 }
 
-/// One session of an identity that declares no workload: one of three kinds of work.
-fn kind_session(kind: usize, member: usize, number: i64) -> Vec<Event> {
-    let tools = [
-        ["crm.lookup", "crm.note", "mail.send"],
-        ["repo.read", "repo.commit", "ci.run"],
-        ["db.query", "report.make", "report.post"],
-    ];
-    let start = START + number * 7200 + member as i64 * 40;
-    tools[kind]
-        .iter()
-        .enumerate()
-        .map(|(i, tool)| {
-            let time = Timestamp::from_seconds(start + i as i64 * 9);
-            let raw = format!(
-                r#"{{"id":"k-{kind}-{member}-{number}-{i}","time":"{time}","identity":"agent-{kind}-{member}","session":"k-{kind}-{member}-{number}","tool":"{tool}","action":"execute"}}"#
-            );
-            decode(raw.as_bytes()).unwrap().event
-        })
-        .collect()
-}
-
 #[test]
 fn identities_without_a_declared_workload_are_grouped_by_what_they_do() {
     let mut engine = engine(config());
-    let mut events: Vec<Event> = (0..30)
-        .flat_map(|number| (0..3).flat_map(move |kind| (0..24).flat_map(move |m| kind_session(kind, m, number))))
-        .collect();
-    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
-    feed(&mut engine, &events, Phase::Warmup);
+    feed(&mut engine, &kinds(24, 0..30), Phase::Warmup);
     let group = |engine: &Engine, kind: usize, member: usize| {
         engine.identity("default", &format!("agent-{kind}-{member}")).unwrap().group
     };

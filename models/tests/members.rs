@@ -4,182 +4,13 @@
 
 mod fleet;
 
-use std::collections::BTreeMap;
-
-use fleet::{AGENTS, DAYS, Dice, NEXT, config, hijack, history};
-use models::alert::{Alert, AlertKind};
+use fleet::cluster::{APPENDED, Cluster, PARTITIONS, partition_of};
+use fleet::{AGENTS, DAYS, Dice, NEXT, config, hijack, history, kinds};
+use models::alert::AlertKind;
 use models::config::EngineConfig;
-use models::decision::{Revocation, Verdict, Withheld};
-use models::engine::{Entry, Fleet, Input, Member, Order, Output, Phase, RestoreError, Trust, View};
+use models::decision::{Verdict, Withheld};
+use models::engine::{Entry, Fleet, Member, Order, Phase, RestoreError, View};
 use models::event::{Event, Timestamp};
-
-const PARTITIONS: usize = 3;
-/// When the log took every entry: nothing is stale.
-const APPENDED: Timestamp = Timestamp::EPOCH;
-
-fn partition_of(event: &Event) -> usize {
-    event.identity.bytes().map(usize::from).sum::<usize>() % PARTITIONS
-}
-
-/// What one flush of a member left behind: state, and how much of the fleet's log was known from there on.
-#[derive(Clone, Default)]
-struct Stored {
-    blobs: BTreeMap<Vec<u8>, Vec<u8>>,
-    known: usize,
-}
-
-/// All that is told, in the order of telling.
-#[derive(Default, PartialEq, Debug, Clone)]
-struct Told {
-    alerts: Vec<Alert>,
-    reports: Vec<Vec<u8>>,
-}
-
-struct Part {
-    member: Member,
-    known: usize,
-    stored: Stored,
-    told: Told,
-}
-
-/// Members of one process or of several, and the log between them.
-struct Cluster {
-    config: EngineConfig,
-    parts: Vec<Part>,
-    log: Vec<Vec<u8>>,
-    fleet: Fleet,
-    heard: usize,
-    appended: Timestamp,
-    alerts: Vec<Alert>,
-    revocations: Vec<Revocation>,
-}
-
-impl Cluster {
-    fn new(config: EngineConfig) -> Self {
-        let checked = || config.clone().check().expect("valid");
-        let part = |n| Part {
-            member: Member::new(checked(), n, &View::default()),
-            known: 0,
-            stored: Stored::default(),
-            told: Told::default(),
-        };
-        Self {
-            parts: (0..PARTITIONS as u32).map(part).collect(),
-            log: Vec::new(),
-            fleet: Fleet::new(checked()),
-            heard: 0,
-            appended: APPENDED,
-            alerts: Vec::new(),
-            revocations: Vec::new(),
-            config,
-        }
-    }
-
-    /// Takes one event in its partition.
-    fn event(&mut self, event: &Event, phase: Phase) {
-        let partition = partition_of(event);
-        let input = Input::Event { event, trust: Trust::Revoke, arrival: None, phase, partition: partition as u32 };
-        let mut out = Vec::new();
-        let part = &mut self.parts[partition];
-        part.member.handle(input, &mut out);
-        for output in out {
-            match output {
-                Output::Assessed(_) => {}
-                Output::Alert(alert) => part.told.alerts.push(*alert),
-                Output::Revocation(_) => panic!("a member grants nothing"),
-            }
-        }
-    }
-
-    /// Stores a member, tells its reports, and lets it know the log.
-    fn flush(&mut self, partition: usize) {
-        let reports: Vec<_> = self.parts[partition].member.take_reports().iter().map(Entry::encode).collect();
-        self.log.extend(reports.iter().cloned());
-        self.listen();
-        let part = &mut self.parts[partition];
-        part.told.reports.extend(reports);
-        let orders: Vec<Order> = self.log[part.known..]
-            .iter()
-            .filter_map(|entry| match Entry::decode(entry) {
-                Ok(Entry::Order(order)) => Some(order),
-                _ => None,
-            })
-            .collect();
-        part.known = self.log.len();
-        part.member.turn(&self.fleet.view(), &orders);
-        let checkpoint = part.member.checkpoint();
-        part.stored.blobs.extend(checkpoint.put);
-        for key in checkpoint.delete {
-            part.stored.blobs.remove(&key);
-        }
-        part.stored.known = part.known;
-    }
-
-    fn listen(&mut self) {
-        let (mut out, appended) = (Vec::new(), self.appended);
-        for entry in &self.log[self.heard..] {
-            self.fleet.take(Entry::decode(entry).expect("readable"), appended, &mut out);
-        }
-        self.heard = self.log.len();
-        for output in out {
-            match output {
-                Output::Alert(alert) => self.alerts.push(*alert),
-                Output::Revocation(revocation) => self.revocations.push(*revocation),
-                Output::Assessed(_) => panic!("the fleet assesses nothing"),
-            }
-        }
-    }
-
-    fn order(&mut self, order: Order) {
-        self.log.push(Entry::Order(order).encode());
-        self.listen();
-    }
-
-    /// What anybody knows who has read so much of the log.
-    fn view(&self, known: usize) -> View {
-        let mut fleet = Fleet::new(self.config.clone().check().expect("valid"));
-        for entry in &self.log[..known] {
-            fleet.take(Entry::decode(entry).expect("readable"), APPENDED, &mut Vec::new());
-        }
-        fleet.view()
-    }
-
-    /// Another process takes a partition over from what was stored.
-    fn hand_over(&mut self, partition: usize) {
-        let view = self.view(self.parts[partition].stored.known);
-        let part = &mut self.parts[partition];
-        let checked = self.config.clone().check().expect("valid");
-        part.member = Member::restore(checked, partition as u32, &view, part.stored.blobs.clone()).expect("restored");
-        part.known = part.stored.known;
-    }
-
-    /// History and then these events, with a flush after every `every` events of a partition.
-    fn play(&mut self, events: &[Event], phase: Phase, every: usize, mut after: impl FnMut(&mut Self, usize)) {
-        let mut counts = [0; PARTITIONS];
-        for event in events {
-            self.event(event, phase);
-            let partition = partition_of(event);
-            counts[partition] += 1;
-            if counts[partition] % every == 0 {
-                self.flush(partition);
-                after(self, partition);
-            }
-        }
-        (0..PARTITIONS).for_each(|partition| self.flush(partition));
-        // What was proposed last is known to all.
-        (0..PARTITIONS).for_each(|partition| self.flush(partition));
-    }
-
-    fn learned(config: EngineConfig) -> Self {
-        let mut cluster = Self::new(config);
-        cluster.play(&history("default", AGENTS, DAYS), Phase::Warmup, 200, |_, _| ());
-        cluster
-    }
-
-    fn newest(&self, partition: usize) -> &Alert {
-        self.parts[partition].told.alerts.last().expect("an alert")
-    }
-}
 
 fn hijacks(agents: impl IntoIterator<Item = usize>, number: i64) -> Vec<Event> {
     let mut events: Vec<_> = agents.into_iter().flat_map(|agent| hijack(agent, number)).collect();
@@ -241,20 +72,36 @@ fn events_start() -> Timestamp {
     hijack(0, NEXT)[0].time
 }
 
+/// A fortnight, and at its beginning another tenant with identities without a declared group, for longer than it takes to group them.
+fn with_kinds() -> Vec<Event> {
+    let mut events = history("default", AGENTS, DAYS);
+    events.extend(kinds(24, 0..16).into_iter().map(|event| Event { tenant: "kinds".into(), ..event }));
+    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+    events
+}
+
+fn phase(event: &Event) -> Phase {
+    if &*event.tenant == "kinds" { Phase::Warmup } else { Phase::Live }
+}
+
 /// Everything that was told, with the same turns, whoever was killed in between.
 #[test]
 fn a_partition_that_changes_hands_goes_on_to_the_byte() {
-    let mut events = history("default", AGENTS, DAYS);
+    let mut events = with_kinds();
     events.extend(hijacks([3, 8], NEXT));
     let undisturbed = {
         let mut cluster = Cluster::new(config());
-        cluster.play(&events, Phase::Live, 61, |_, _| ());
+        cluster.play_by(&events, phase, 61, |_, _| ());
         cluster
     };
-    assert_eq!(undisturbed.revocations.len(), 2);
+    let hijacks = undisturbed.revocations.iter().filter(|revocation| revocation.session.starts_with("hijack-"));
+    assert_eq!(hijacks.count(), 2);
+    let agent = kinds(1, 0..1).first().map(|event| (partition_of(event), event.identity.clone())).expect("an agent");
+    let view = undisturbed.parts[agent.0].member.identity("kinds", &agent.1).expect("known");
+    assert!(view.group.starts_with("behaviour "), "{}", view.group);
     let mut dice = Dice(5);
     let mut cluster = Cluster::new(config());
-    cluster.play(&events, Phase::Live, 61, |cluster, partition| {
+    cluster.play_by(&events, phase, 61, |cluster, partition| {
         if dice.below(4) == 0 {
             cluster.hand_over(partition);
         }
@@ -280,10 +127,10 @@ fn what_is_proposed_while_catching_up_is_not_acted_upon() {
 
 #[test]
 fn a_copy_from_an_image_goes_on_to_the_byte_and_hears_nothing_twice() {
-    let mut events = history("default", AGENTS, DAYS);
+    let mut events = with_kinds();
     events.extend(hijacks([3], NEXT));
     let mut cluster = Cluster::new(config());
-    cluster.play(&events, Phase::Live, 61, |_, _| ());
+    cluster.play_by(&events, phase, 61, |_, _| ());
     let checked = || cluster.config.clone().check().expect("valid");
     let (mut copy, mut out) = (Fleet::new(checked()), Vec::new());
     for (n, entry) in cluster.log.iter().enumerate() {

@@ -5,6 +5,7 @@
 //! be lost. A copy can start from the image of another one at the same offset.
 
 mod entry;
+mod grouping;
 mod view;
 
 use std::collections::VecDeque;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::entry::{Entry, EntryError, Order, Report};
 pub(super) use self::entry::{Lessons, Said};
+use self::grouping::Grouping;
+pub(super) use self::grouping::Round;
 pub use self::view::View;
 use super::governor::Governor;
 use super::respond::{Answer, Authority, Proposal, is_stale};
@@ -36,35 +39,28 @@ const REFUSED: usize = 256;
 pub struct Fleet {
     config: CheckedConfig,
     fingerprinter: Fingerprinter,
+    state: State,
+    view: View,
+}
+
+/// The part of it that members do not see.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
     governor: Governor,
     /// Learned and not published yet, by partition in the order of the log.
     news: SortedMap<Vec<Pending>>,
     /// Identities in the brake's window, by partition.
     active: SortedMap<u64>,
+    grouping: Grouping,
     events: u64,
     epoch: i64,
     latest: Timestamp,
     last_decay: Timestamp,
     identity_days: f64,
-    view: View,
 }
 
-/// What an image holds.
-#[derive(Debug, Serialize, Deserialize)]
-struct Image<S, H, R> {
-    key_check: u64,
-    governor: Governor,
-    news: SortedMap<Vec<Pending>>,
-    active: SortedMap<u64>,
-    events: u64,
-    epoch: i64,
-    latest: Timestamp,
-    last_decay: Timestamp,
-    identity_days: f64,
-    snapshot: S,
-    heard: H,
-    refused: R,
-}
+/// A check of the key, the state, and what members see and does not follow from it: snapshot, last reports heard, refusals.
+type Image = (u64, State, Snapshot, SortedMap<u64>, VecDeque<(u64, Withheld)>);
 
 impl Fleet {
     /// The state before the first entry.
@@ -72,14 +68,17 @@ impl Fleet {
         Self {
             fingerprinter: Fingerprinter::new(config.key()),
             config,
-            governor: Governor::default(),
-            news: SortedMap::default(),
-            active: SortedMap::default(),
-            events: 0,
-            epoch: i64::MIN,
-            latest: Timestamp::EPOCH,
-            last_decay: Timestamp::EPOCH,
-            identity_days: 0.0,
+            state: State {
+                governor: Governor::default(),
+                news: SortedMap::default(),
+                active: SortedMap::default(),
+                grouping: Grouping::default(),
+                events: 0,
+                epoch: i64::MIN,
+                latest: Timestamp::EPOCH,
+                last_decay: Timestamp::EPOCH,
+                identity_days: 0.0,
+            },
             view: View::default(),
         }
     }
@@ -98,41 +97,52 @@ impl Fleet {
                 *heard.entry(u64::from(report.partition)) = report.number;
                 self.report(report, appended, out);
             }
-            Entry::Order(Order::Verdict { alert, verdict, .. }) => self.governor.settle(&alert, verdict),
-            Entry::Order(Order::ReleaseBrake { .. }) => self.governor.release_brake(),
+            Entry::Order(Order::Verdict { alert, verdict, .. }) => self.state.governor.settle(&alert, verdict),
+            Entry::Order(Order::ReleaseBrake { .. }) => self.state.governor.release_brake(),
         }
     }
 
     fn report(&mut self, report: Report, appended: Timestamp, out: &mut Vec<Output>) {
         let Report { partition, said, .. } = report;
         match said {
-            Said::Opened { alert, time } => self.governor.opened(&alert, time),
+            Said::Opened { alert, time } => self.state.governor.opened(&alert, time),
             Said::Proposal { proposal, active } => {
-                *self.active.entry(u64::from(partition)) = active;
+                *self.state.active.entry(u64::from(partition)) = active;
                 self.rule(&proposal, appended, out);
             }
             Said::Lessons(lessons) => {
-                *self.active.entry(u64::from(partition)) = lessons.active;
+                *self.state.active.entry(u64::from(partition)) = lessons.active;
                 self.learn(partition, *lessons);
+            }
+            Said::Sample { round, sample } => self.state.grouping.sample(partition, round, sample),
+            Said::Habits { round, tenant, number, habits } => {
+                self.state.grouping.habits(round, (tenant, number), *habits);
+            }
+            Said::Grouped { round } => {
+                if self.state.grouping.grouped(partition, round, &self.state.active) {
+                    let snapshot = Arc::make_mut(&mut self.view.snapshot);
+                    self.state.grouping.take_effect(snapshot, &self.fingerprinter);
+                    snapshot.version += 1;
+                }
             }
         }
     }
 
     fn rule(&mut self, proposal: &Proposal, appended: Timestamp, out: &mut Vec<Output>) {
-        if self.governor.requested(proposal.subject) {
+        if self.state.governor.requested(proposal.subject) {
             return;
         }
-        let active = self.active.iter().map(|(_, active)| active).sum();
+        let active = self.state.active.iter().map(|(_, active)| active).sum();
         let settings = self.config.settings();
         let answer = if is_stale(proposal.time, appended, settings) {
             Answer::Withheld(Withheld::Stale)
         } else {
-            self.governor.rule(proposal, active, &self.fingerprinter, settings, out)
+            self.state.governor.rule(proposal, active, &self.fingerprinter, settings, out)
         };
         let refused = Arc::make_mut(&mut self.view.refused);
         refused.retain(|(subject, _)| *subject != proposal.subject);
         match answer {
-            Answer::Granted => self.view.watched = Arc::new(self.governor.watched.clone()),
+            Answer::Granted => self.view.watched = Arc::new(self.state.governor.watched.clone()),
             Answer::Withheld(why) => {
                 refused.push_front((proposal.subject, why));
                 refused.truncate(REFUSED);
@@ -143,39 +153,45 @@ impl Fleet {
 
     fn learn(&mut self, partition: u32, lessons: Lessons) {
         for (day, count) in lessons.acted {
-            self.governor.promise.acted_on(day, count);
+            self.state.governor.promise.acted_on(day, count);
         }
-        self.identity_days += lessons.identity_days;
-        self.events += lessons.events;
-        self.latest = self.latest.max(lessons.time);
-        self.news.entry(u64::from(partition)).extend(lessons.learned);
-        let epoch = self.latest.as_seconds().div_euclid(EPOCH_SECONDS);
+        self.state.identity_days += lessons.identity_days;
+        self.state.events += lessons.events;
+        self.state.latest = self.state.latest.max(lessons.time);
+        self.state.news.entry(u64::from(partition)).extend(lessons.learned);
+        let epoch = self.state.latest.as_seconds().div_euclid(EPOCH_SECONDS);
         // As often by event as in an engine that is alone, which makes the tables once for so many events.
-        let partitions = self.active.len().max(1) as u64;
-        if epoch > self.epoch || self.events >= EPOCH_EVENTS.saturating_mul(partitions) {
-            self.epoch = epoch;
+        let partitions = self.state.active.len().max(1) as u64;
+        if epoch > self.state.epoch || self.state.events >= EPOCH_EVENTS.saturating_mul(partitions) {
+            self.state.epoch = epoch;
             self.publish();
         }
     }
 
     fn publish(&mut self) {
-        self.events = 0;
-        let settings = self.config.settings();
-        let snapshot = Arc::make_mut(&mut self.view.snapshot);
-        for (_, news) in std::mem::take(&mut self.news).into_entries() {
+        let Self { config, fingerprinter, state, view } = self;
+        state.events = 0;
+        let snapshot = Arc::make_mut(&mut view.snapshot);
+        // Before what has been learned since.
+        state.grouping.take_effect(snapshot, fingerprinter);
+        for (_, news) in std::mem::take(&mut state.news).into_entries() {
             for news in &news {
                 snapshot.learn(news);
             }
         }
-        let passed = self.latest.seconds_since(self.last_decay);
+        let passed = state.latest.seconds_since(state.last_decay);
         if passed > SHARED_DECAY_EVERY {
-            if self.last_decay != Timestamp::EPOCH {
+            if state.last_decay != Timestamp::EPOCH {
                 snapshot.decay((-passed / SHARED_HALF_LIFE).exp2());
             }
-            self.last_decay = self.latest;
+            state.last_decay = state.latest;
         }
-        snapshot.publish(settings.budget.false_alerts_per_1000_identity_days / 1e3);
-        self.governor.fill(self.identity_days, settings);
+        if state.grouping.is_due(state.latest, state.epoch, &state.active) {
+            state.grouping.regroup(state.latest, snapshot, fingerprinter);
+            view.round = state.grouping.round;
+        }
+        snapshot.publish(config.settings().budget.false_alerts_per_1000_identity_days / 1e3);
+        state.governor.fill(state.identity_days, config.settings());
     }
 
     /// What members may know now.
@@ -186,21 +202,21 @@ impl Fleet {
     /// The fleet as a whole, as far as these members know of identities.
     pub fn engine_view(&self, members: impl IntoIterator<Item = EngineView>) -> EngineView {
         let settings = self.config.settings();
-        let (budget, promise) = (settings.budget, &self.governor.promise);
-        let days = self.identity_days;
+        let (budget, promise) = (settings.budget, &self.state.governor.promise);
+        let days = self.state.identity_days;
         let mut whole = EngineView {
             identities: 0,
             mature: 0,
-            event_time: self.latest,
+            event_time: self.state.latest,
             snapshot: self.view.snapshot.version,
             ranked_sessions: self.view.snapshot.ranked_sessions(),
             mode: settings.mode,
             promised_alerts_per_1000_identity_days: budget.false_alerts_per_1000_identity_days,
-            alerts_per_1000_identity_days: (days >= 1.0).then(|| self.governor.alerts_opened as f64 / days * 1e3),
+            alerts_per_1000_identity_days: (days >= 1.0).then(|| self.state.governor.alerts_opened as f64 / days * 1e3),
             alert_promise: promise.alerts(budget.false_alerts_per_1000_identity_days),
             revocation_promise: promise.revocations(budget.false_revocations_per_million_identity_days),
-            ledger: self.governor.ledger(),
-            brake_open: self.governor.brake_open(),
+            ledger: self.state.governor.ledger(),
+            brake_open: self.state.governor.brake_open(),
             bytes: 0,
         };
         for member in members {
@@ -214,21 +230,13 @@ impl Fleet {
 
     /// The whole state: the same bytes wherever the same log was read.
     pub fn image(&self) -> Vec<u8> {
-        let image = Image {
-            key_check: self.fingerprinter.of(Kind::State, &["check"]),
-            governor: self.governor.clone(),
-            news: self.news.clone(),
-            active: self.active.clone(),
-            events: self.events,
-            epoch: self.epoch,
-            latest: self.latest,
-            last_decay: self.last_decay,
-            identity_days: self.identity_days,
-            snapshot: &*self.view.snapshot,
-            heard: &*self.view.heard,
-            refused: &*self.view.refused,
-        };
+        let View { snapshot, heard, refused, .. } = &self.view;
+        let image = (self.key_check(), &self.state, &**snapshot, &**heard, &**refused);
         postcard::to_extend(&image, vec![FORMAT]).unwrap_or_default()
+    }
+
+    fn key_check(&self) -> u64 {
+        self.fingerprinter.of(Kind::State, &["check"])
     }
 
     /// The state of an image.
@@ -241,26 +249,18 @@ impl Fleet {
         if *format != FORMAT {
             return Err(RestoreError::Format { found: u32::from(*format), expected: u32::from(FORMAT) });
         }
-        let image: Image<Snapshot, SortedMap<u64>, VecDeque<(u64, Withheld)>> =
-            postcard::from_bytes(rest).map_err(|_| damaged())?;
-        let mut fleet = Self::new(config);
-        if image.key_check != fleet.fingerprinter.of(Kind::State, &["check"]) {
+        let (key_check, state, snapshot, heard, refused): Image = postcard::from_bytes(rest).map_err(|_| damaged())?;
+        let fleet = Self::new(config);
+        if key_check != fleet.key_check() {
             return Err(RestoreError::Key);
         }
-        fleet.view = View {
-            snapshot: Arc::new(image.snapshot),
-            watched: Arc::new(image.governor.watched.clone()),
-            refused: Arc::new(image.refused),
-            heard: Arc::new(image.heard),
+        let view = View {
+            snapshot: Arc::new(snapshot),
+            watched: Arc::new(state.governor.watched.clone()),
+            refused: Arc::new(refused),
+            heard: Arc::new(heard),
+            round: state.grouping.round,
         };
-        fleet.governor = image.governor;
-        fleet.news = image.news;
-        fleet.active = image.active;
-        fleet.events = image.events;
-        fleet.epoch = image.epoch;
-        fleet.latest = image.latest;
-        fleet.last_decay = image.last_decay;
-        fleet.identity_days = image.identity_days;
-        Ok(fleet)
+        Ok(Self { state, view, ..fleet })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fleet::{Entry, Lessons, Order, Report, Said, View};
+use super::fleet::{Entry, Lessons, Order, Report, Round, Said, View};
 use super::governor::Activity;
 use super::promise::day_of;
 use super::respond::{Answer, Authority, Proposal, beyond_grace};
@@ -19,6 +19,7 @@ use crate::config::{CheckedConfig, EngineConfig};
 use crate::decision::RevocationId;
 use crate::event::Timestamp;
 use crate::fingerprint::Fingerprinter;
+use crate::peers::{Habits, Sample};
 use crate::view::{EngineView, IdentityView};
 
 /// Used credentials and notices remembered, so that each is told once.
@@ -39,6 +40,10 @@ pub(super) struct Membership {
     acted: BTreeMap<i64, u32>,
     /// Identity-days in all, when the last lessons were told.
     identity_days: f64,
+    /// Rounds of grouping for which it has told a sample.
+    sampled: u64,
+    /// The round that its identities are grouped by.
+    grouped: u64,
     /// Not told yet. Empty whenever a checkpoint is taken.
     #[serde(skip)]
     reports: Vec<Report>,
@@ -59,6 +64,32 @@ impl Membership {
             self.told.clear();
         }
         self.told.insert(what.into())
+    }
+
+    /// The round whose successor is to be told a sample of identities: once.
+    pub(super) fn round_to_sample(&mut self, now: Timestamp) -> Option<u64> {
+        let Round { number, .. } = self.view.round;
+        let due = self.sampled <= number && self.view.round.is_over(now);
+        due.then(|| {
+            self.sampled = number + 1;
+            number
+        })
+    }
+
+    /// Tells the fleet what some identities do.
+    pub(super) fn tell_sample(&mut self, round: u64, sample: Sample) {
+        self.say(Said::Sample { round, sample });
+    }
+
+    /// Tells the fleet what the members of each group do.
+    fn tell_groups(&mut self, groups: BTreeMap<(u64, u32), Habits>) {
+        let round = self.view.round.number;
+        self.grouped = round;
+        for ((tenant, number), mut habits) in groups {
+            habits.trim();
+            self.say(Said::Habits { round, tenant, number, habits: Box::new(habits) });
+        }
+        self.say(Said::Grouped { round });
     }
 
     /// Tells the fleet what has been learned.
@@ -181,6 +212,14 @@ impl Member {
 
     /// Takes one event of its partition, or a tick, and appends what follows from it to `out`.
     pub fn handle(&mut self, input: Input<'_>, out: &mut Vec<Output>) {
+        // Not at the turn itself: of turns without an event in between only the last is remembered, and must be enough.
+        let new_groups = self.0.member.as_ref().is_some_and(|member| member.grouped != member.view.round.number);
+        if new_groups && matches!(input, Input::Event { .. }) {
+            let groups = self.0.assign();
+            if let Some(member) = &mut self.0.member {
+                member.tell_groups(groups);
+            }
+        }
         self.0.handle(input, out);
     }
 

@@ -45,6 +45,7 @@ impl Engine {
             of = Some(segment.shard);
             self.obsolete.extend(segment.written.map(|number| persist::segment_key(segment.shard, number)));
         }
+        self.tell_sample();
         if let Some(member) = &mut self.member {
             return member.teach(learned, events, self.clocks.latest(), self.live_identity_days);
         }
@@ -66,5 +67,15 @@ impl Engine {
         self.governor.fill(identity_days, self.config.settings());
         self.alternatives.fill(identity_days);
         self.published = true;
+    }
+
+    /// In a fleet, once a day: what some identities do, before what has been learned, which may be what the groups wait for.
+    fn tell_sample(&mut self) {
+        let now = self.clocks.latest();
+        let Some(round) = self.member.as_mut().and_then(|member| member.round_to_sample(now)) else { return };
+        let sample = self.sample();
+        if let Some(member) = &mut self.member {
+            member.tell_sample(round, sample);
+        }
     }
 }

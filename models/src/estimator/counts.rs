@@ -138,6 +138,13 @@ impl<C: Count> BoundedCounts<C> {
         }
     }
 
+    /// Adds what another table counts.
+    pub fn merge(&mut self, other: &Self, capacity: usize) {
+        for (fingerprint, count) in other.fingerprints.iter().zip(&other.counts).filter(|(f, _)| **f != 0) {
+            self.push(u64::from(*fingerprint) << 32, count.read(), capacity);
+        }
+    }
+
     fn grow(&mut self) {
         let doubled = self.fingerprints.len() * 2;
         let fingerprints = std::mem::replace(&mut self.fingerprints, vec![0; doubled].into());

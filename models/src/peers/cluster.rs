@@ -98,6 +98,16 @@ impl Clusters {
         nearest.and_then(|(at, _)| self.groups.get(at)).map_or(0, |group| group.id)
     }
 
+    /// Id of the group whose centre is nearest; `None` where there is one group, which is that of everybody already.
+    pub(crate) fn group_of(&self, profile: &Profile) -> Option<u32> {
+        self.are_several().then(|| self.assign(profile))
+    }
+
+    /// Whether identities differ enough to be told apart.
+    pub(crate) fn are_several(&self) -> bool {
+        self.groups.len() > 1
+    }
+
     /// Ids of the groups, ascending.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
         self.groups.iter().map(|group| group.id)

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each file of tests uses a part")]
 #![allow(clippy::cast_possible_wrap, clippy::unwrap_used, reason = "small numbers; a story that cannot be told fails")]
 
+pub mod cluster;
+
 use models::alert::Alert;
 use models::assessment::Assessment;
 use models::config::{BrakeConfig, Budget, EngineConfig, Span};
@@ -92,6 +94,36 @@ pub fn history(tenant: &str, agents: usize, days: i64) -> Vec<Event> {
     let mut events: Vec<Event> = (0..days * 12)
         .flat_map(|number| (0..agents).map(move |agent| (number, agent)))
         .flat_map(|(number, agent)| session(tenant, agent, number, &mut dice))
+        .collect();
+    events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+    events
+}
+
+/// One session of an identity that declares no workload: one of three kinds of work.
+pub fn kind_session(kind: usize, member: usize, number: i64) -> Vec<Event> {
+    let tools = [
+        ["crm.lookup", "crm.note", "mail.send"],
+        ["repo.read", "repo.commit", "ci.run"],
+        ["db.query", "report.make", "report.post"],
+    ];
+    let start = START + number * 7200 + member as i64 * 40;
+    tools[kind]
+        .iter()
+        .enumerate()
+        .map(|(i, tool)| {
+            let time = Timestamp::from_seconds(start + i as i64 * 9);
+            let raw = format!(
+                r#"{{"id":"k-{kind}-{member}-{number}-{i}","time":"{time}","identity":"agent-{kind}-{member}","session":"k-{kind}-{member}-{number}","tool":"{tool}","action":"execute"}}"#
+            );
+            decode(raw.as_bytes()).unwrap().event
+        })
+        .collect()
+}
+
+/// Sessions of identities of three kinds, in the order of time. They are so much alike that anything is odd in them: history.
+pub fn kinds(members: usize, numbers: std::ops::Range<i64>) -> Vec<Event> {
+    let mut events: Vec<Event> = numbers
+        .flat_map(|number| (0..3).flat_map(move |kind| (0..members).flat_map(move |m| kind_session(kind, m, number))))
         .collect();
     events.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
     events

@@ -8,6 +8,7 @@ use crate::calibration::Pending;
 use crate::decision::Verdict;
 use crate::engine::respond::Proposal;
 use crate::event::Timestamp;
+use crate::peers::{Habits, Sample};
 
 /// Why an entry of the fleet's log cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,8 +70,30 @@ pub(in crate::engine) struct Lessons {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::engine) enum Said {
     Lessons(Box<Lessons>),
-    Opened { alert: AlertId, time: Timestamp },
-    Proposal { proposal: Box<Proposal>, active: u64 },
+    Opened {
+        alert: AlertId,
+        time: Timestamp,
+    },
+    Proposal {
+        proposal: Box<Proposal>,
+        active: u64,
+    },
+    /// What some of its identities do, for the groups of the round that follows `round`.
+    Sample {
+        round: u64,
+        sample: Sample,
+    },
+    /// What its members of one group of `round` do.
+    Habits {
+        round: u64,
+        tenant: u64,
+        number: u32,
+        habits: Box<Habits>,
+    },
+    /// That is all about `round`.
+    Grouped {
+        round: u64,
+    },
 }
 
 /// What a member tells the fleet.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::calibration::Snapshot;
 use crate::decision::Withheld;
+use crate::engine::fleet::grouping::Round;
 use crate::engine::governor::Watched;
 use crate::sorted::SortedMap;
 
@@ -18,6 +19,8 @@ pub struct View {
     pub(in crate::engine) refused: Arc<VecDeque<(u64, Withheld)>>,
     /// Number of the last report heard, by partition.
     pub(in crate::engine) heard: Arc<SortedMap<u64>>,
+    /// How often identities were grouped by behaviour, and when last: the groups themselves are in the snapshot.
+    pub(in crate::engine) round: Round,
 }
 
 impl View {
