@@ -1,14 +1,15 @@
 //! Identities without a declared group, spread over the partitions of a fleet, are grouped by what all of them do.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a story that cannot be told fails")]
-#![allow(clippy::cast_possible_wrap, reason = "small numbers")]
+#![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "small numbers")]
 
 mod fleet;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use fleet::cluster::{Cluster, partition_of};
-use fleet::{Call, START, config, engine, feed, kind_session, kinds};
+use fleet::{Call, Dice, START, config, engine, feed, kind_session, kinds};
 use models::assessment::Assessment;
 use models::config::EngineConfig;
 use models::decision::Mode;
@@ -152,5 +153,43 @@ fn a_partition_that_is_silent_is_not_waited_for_and_is_grouped_when_it_speaks_ag
             "{number} {found:?}"
         );
         assert!(silent == if number >= 18 { first } else { &everybody }, "{number} {found:?}");
+    }
+}
+
+/// An agent of one of four kinds: one session of 31 calls, enough for a profile.
+fn many_calls(agent: usize, start: i64, dice: &mut Dice) -> Vec<Event> {
+    let session = format!("many-{agent}-{start}");
+    let mut event = |second| {
+        let (tool, target) = (format!("tool-{}-{}", agent % 4, dice.below(8)), format!("crm://{}", dice.below(20_000)));
+        let (tool, target, session) = (tool.as_str(), target.as_str(), session.as_str());
+        let call = Call { agent, tenant: "default", session, second, tool, action: "read", target, bytes: 100 };
+        Event { identity: format!("agent-{agent}").into(), ..call.event() }
+    };
+    (start..start + 31).map(&mut event).collect()
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p models --test grouping -- --ignored --nocapture"]
+#[allow(clippy::disallowed_methods, reason = "it takes the time")]
+fn figures() {
+    const AGENTS: i64 = 50_000;
+    let (mut cluster, mut dice) = (Cluster::of(config(), 1), Dice(3));
+    for agent in 0..AGENTS {
+        for event in many_calls(agent as usize, agent / 50, &mut dice) {
+            cluster.event(&event, Phase::Warmup);
+        }
+        if agent % 100 == 99 {
+            cluster.flush(0);
+        }
+    }
+    for (hour, second) in [(24, 0), (25, 0), (25, 1), (26, 0)] {
+        let event = many_calls(0, hour * 3600 + second, &mut dice).remove(0);
+        let before = cluster.log.len();
+        let start = Instant::now();
+        cluster.event(&event, Phase::Warmup);
+        let (taken, start) = (start.elapsed(), Instant::now());
+        cluster.flush(0);
+        let sizes: Vec<_> = cluster.log[before..].iter().map(Vec::len).collect();
+        println!("event {taken:?}, flush {:?}, entries of {sizes:?} bytes", start.elapsed());
     }
 }
