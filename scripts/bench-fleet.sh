@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-usage="usage: scripts/bench-fleet.sh [rates] [latency] [restore] (IDENTITIES=\"1000 10000\" chooses the sizes to restore)"
+usage="usage: scripts/bench-fleet.sh [rates] [latency] [restore] (IDENTITIES=\"1000 10000\" chooses the sizes to restore, PROFILE=release an optimized build)"
 for part in "$@"; do
     case "$part" in
         rates | latency | restore) ;;
@@ -14,10 +14,11 @@ for part in "$@"; do
     esac
 done
 
-cargo build --quiet --workspace --bins
+profile="${PROFILE:-dev}"
+cargo build --quiet --profile "$profile" --workspace --bins
 for part in "${@:-rates latency restore}"; do
     for name in $part; do
         echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"
-        cargo test --quiet --workspace --test stories -- --ignored --nocapture "fleet::figures::$name" | grep '^|\|Error\|FAILED'
+        cargo test --quiet --profile "$profile" --workspace --test stories -- --ignored --nocapture "fleet::figures::$name" | grep '^|\|Error\|FAILED'
     done
 done
