@@ -14,6 +14,7 @@
 //! - Everything that is told has a constant id and is a function of the logs, so a repeat is no duplicate.
 
 pub mod clients;
+pub mod error;
 pub mod handover;
 mod images;
 pub mod log;
@@ -27,6 +28,6 @@ pub mod topics;
 pub mod verify;
 pub mod wire;
 
-pub use clients::FleetError;
 pub(crate) use clients::{appended, session_timeout};
+pub use error::FleetError;
 pub(crate) use thread::FleetThread;

@@ -3,7 +3,8 @@
 use models::event::Timestamp;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-use super::clients::{Clients, FleetError, appended};
+use super::clients::{Clients, appended};
+use super::error::FleetError;
 use super::topics::Topic;
 
 /// How many of the newest are looked at first.

@@ -9,7 +9,8 @@ use models::event::Timestamp;
 
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-use super::clients::{Clients, FleetError, Put, appended};
+use super::clients::{Clients, Put, appended};
+use super::error::FleetError;
 use super::images::{self, Image};
 use super::topics::Topic;
 

@@ -7,7 +7,8 @@ use models::alert::{Alert, AlertId};
 use models::changelog::{Turn, Writer};
 use models::engine::{Input, Member, Order, Output, View};
 
-use super::clients::{Clients, FleetError, Put};
+use super::clients::{Clients, Put};
+use super::error::FleetError;
 use super::log::Log;
 use super::restore::tell;
 use super::topics::Topic;

@@ -6,7 +6,8 @@ use models::event::Timestamp;
 use rdkafka::message::Message as _;
 use tokio::sync::mpsc;
 
-use super::clients::{Clients, FleetError, appended};
+use super::clients::{Clients, appended};
+use super::error::FleetError;
 use super::topics::Topic;
 use crate::service::Stopping;
 

@@ -11,7 +11,8 @@ use rand::{RngCore as _, TryRngCore as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use tokio::runtime::Handle;
 
-use super::clients::{Clients, FleetError, Put};
+use super::clients::{Clients, Put};
+use super::error::FleetError;
 use super::log::{Log, Recent};
 use super::partition::{Partition, Stored};
 use super::topics::Topic;

@@ -7,7 +7,8 @@ use std::thread;
 use models::changelog::Fold;
 use rdkafka::message::Message as _;
 
-use super::clients::{Clients, FleetError};
+use super::clients::Clients;
+use super::error::FleetError;
 use super::restore::fold_in;
 use super::topics::Topic;
 use crate::service::Stopping;

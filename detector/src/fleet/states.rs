@@ -6,7 +6,8 @@ use models::decision::{Revocation, Verdict};
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 
-use super::clients::{Clients, FleetError, Put};
+use super::clients::{Clients, Put};
+use super::error::FleetError;
 use super::topics::Topic;
 use crate::app::App;
 use crate::outbox::RevocationState;

@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::storing::Written;
-use super::clients::{Clients, FleetError};
+use super::clients::Clients;
+use super::error::FleetError;
 use super::handover::Owner;
 use super::log::Log;
 use super::partition::Partition;

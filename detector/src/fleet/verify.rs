@@ -11,7 +11,8 @@ use models::event::Timestamp;
 use rdkafka::message::Message as _;
 use serde::Serialize;
 
-use super::clients::{Clients, FleetError, appended};
+use super::clients::{Clients, appended};
+use super::error::FleetError;
 use super::log::entry_of;
 use super::restore::fold_in;
 use super::topics::Topic;

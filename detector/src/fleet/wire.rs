@@ -4,7 +4,8 @@ use models::alert::Alert;
 use models::changelog::Turn;
 use models::engine::Entry;
 
-use super::clients::{FleetError, Put};
+use super::clients::Put;
+use super::error::FleetError;
 
 /// Format of outputs.
 const FORMAT: u8 = 1;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::{FleetThread, RETRY, Slot};
-use crate::fleet::clients::FleetError;
+use crate::fleet::error::FleetError;
 use crate::fleet::handover::{Change, Reading};
 use crate::fleet::partition::Partition;
 use crate::fleet::restore::{Progress, restore};

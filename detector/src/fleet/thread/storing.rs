@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{FleetThread, RETRY, Reply, Slot};
-use crate::fleet::clients::FleetError;
+use crate::fleet::error::FleetError;
 use crate::fleet::handover::Reading;
 use crate::fleet::log::Log;
 use crate::fleet::partition::{Flushed, Partition};
