@@ -4,6 +4,8 @@
 //! that show what was committed. Nothing is waited for without a limit except the final commit.
 
 mod engine;
+#[cfg(test)]
+mod faults;
 mod intake;
 mod sink;
 

@@ -97,7 +97,7 @@ pub(super) fn waiting(db: &Connection, endpoint: &str, max_age: Duration) -> rus
 }
 
 /// The exact bytes to send; `None` if the row waits no longer.
-pub(super) fn body(db: &Connection, id: &str, endpoint: &str) -> rusqlite::Result<Option<String>> {
+pub(crate) fn body(db: &Connection, id: &str, endpoint: &str) -> rusqlite::Result<Option<String>> {
     db.prepare_cached("SELECT body FROM outbox WHERE id = ?1 AND endpoint = ?2 AND state IN ('pending', 'rejected')")?
         .query_row((id, endpoint), |row| row.get(0))
         .optional()
@@ -186,7 +186,7 @@ fn conclude(tx: &Transaction<'_>, id: &str, now_ms: i64) -> rusqlite::Result<Cha
 }
 
 /// Delivered revocations whose credential has died by itself since, unconfirmed: nothing is left to wait for.
-pub(super) fn expire_delivered(tx: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<u64> {
+pub(crate) fn expire_delivered(tx: &Transaction<'_>, now_ms: i64) -> rusqlite::Result<u64> {
     let over: Vec<String> = tx
         .prepare_cached(
             "SELECT DISTINCT revocations.id FROM revocations JOIN outbox USING (id)
