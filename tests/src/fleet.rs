@@ -62,9 +62,14 @@ impl Fleet {
 
     /// A broker with the topics, and processes that are not started yet.
     pub async fn prepare(processes: usize, assignor: &str, standby: bool) -> Result<Self> {
+        Self::prepare_with(ENGINE, processes, assignor, standby).await
+    }
+
+    /// The same with another `[engine]` table.
+    pub async fn prepare_with(engine: &str, processes: usize, assignor: &str, standby: bool) -> Result<Self> {
         let kafka = Kafka::start().await?;
         let receiver = Receiver::start(&[SECRET]).await?;
-        let settings = settings(&kafka, &receiver, assignor, standby);
+        let settings = settings(&kafka, &receiver, engine, assignor, standby);
         let group = kafka.group(GROUP, TOPIC)?;
         let processes = (0..processes).map(|_| Driftwatch::prepare(&settings)).collect::<Result<Vec<_>>>()?;
         create_topics(processes.first().context("a fleet without processes")?)?;
@@ -168,14 +173,14 @@ impl Fleet {
     }
 }
 
-fn settings(kafka: &Kafka, receiver: &Receiver, assignor: &str, standby: bool) -> Settings {
+fn settings(kafka: &Kafka, receiver: &Receiver, engine: &str, assignor: &str, standby: bool) -> Settings {
     // Whoever is killed keeps its partitions until its session ends: the shortest that a loaded machine keeps up.
     let properties = format!(
         "[source.kafka.properties]\n'session.timeout.ms' = '3000'\n'heartbeat.interval.ms' = '300'\n\
          'reconnect.backoff.max.ms' = '500'\n'partition.assignment.strategy' = '{assignor}'"
     );
     Settings::default()
-        .with(ENGINE)
+        .with(engine)
         .with(&format!("[fleet]\nname = 'dw'\nreplication = 1\nstandby = {standby}"))
         .kafka(kafka, TOPIC, GROUP, "revoke")
         .with(&properties)
