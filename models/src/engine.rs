@@ -35,7 +35,7 @@ use self::alternative::Alternatives;
 pub use self::alternative::Considered;
 use self::clock::Clocks;
 use self::credentials::{Credentials, credential_key};
-pub use self::fleet::{Entry, EntryError, Fleet, Order, Report, View};
+pub use self::fleet::{Entry, EntryError, Fleet, Order, Piece, Report, View};
 use self::governor::Governor;
 pub use self::member::Member;
 use self::member::Membership;

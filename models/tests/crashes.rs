@@ -292,7 +292,7 @@ fn second_run(world: &World<'_>, partition: usize) -> (Vec<(String, String)>, Ve
 /// The reports of a partition in the order in which they were heard first.
 fn heard(log: &[Vec<u8>], partition: usize) -> Vec<&Vec<u8>> {
     let of_ours = log.iter().filter(
-        |entry| matches!(Entry::decode(entry), Ok(Entry::Report(report)) if report.partition() == partition as u32),
+        |entry| matches!(Entry::decode(entry).map(|entry| entry.origin()), Ok(Some((of, ..))) if of == partition as u32),
     );
     let mut heard = Vec::new();
     for entry in of_ours {

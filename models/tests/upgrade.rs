@@ -59,6 +59,7 @@ const FORMAT_4: &[u8] = include_bytes!("upgrade/format-4.bin");
 
 #[test]
 #[ignore = "writes the file that the next version is tested with; run it with the last build of a format"]
+#[allow(clippy::disallowed_methods, reason = "the engine does no IO; this is its developer")]
 fn write() {
     let (_, seen, checkpoint) = written();
     assert!(!seen.revocations.is_empty(), "something to remember");

@@ -155,12 +155,10 @@ impl Log {
             return Heard::default();
         }
         let mut heard = Heard::default();
-        match &entry {
-            Entry::Report(report) => heard.partition = i32::try_from(report.partition()).ok(),
-            Entry::Order(order) => {
-                heard.order = Some(order.clone());
-                self.recent.order(offset, order.clone());
-            }
+        heard.partition = entry.origin().and_then(|(partition, ..)| i32::try_from(partition).ok());
+        if let Entry::Order(order) = &entry {
+            heard.order = Some(order.clone());
+            self.recent.order(offset, order.clone());
         }
         self.fleet.take(entry, appended, &mut heard.outputs);
         self.at = offset + 1;

@@ -126,17 +126,18 @@ fn log(
         reports: BTreeMap::new(),
         revocations: Vec::new(),
     };
-    let (mut out, mut numbers) = (Vec::new(), BTreeSet::new());
+    let (mut out, mut told) = (Vec::new(), BTreeSet::new());
     reading.until(reading.end()?, |record| {
         found.entries += 1;
         let next = record.offset() + 1;
         if let Some(entry) = entry_of(record)? {
-            match &entry {
-                Entry::Order(order) => heard.orders.push((record.offset(), order.clone())),
-                Entry::Report(report) if numbers.insert((report.partition(), report.number())) => {
-                    heard.reports.entry(report.partition()).or_default().push(entry.encode());
-                }
-                Entry::Report(_) => {}
+            if let Entry::Order(order) = &entry {
+                heard.orders.push((record.offset(), order.clone()));
+            }
+            if let Some(origin @ (partition, ..)) = entry.origin()
+                && told.insert(origin)
+            {
+                heard.reports.entry(partition).or_default().push(entry.encode());
             }
             fleet.take(entry, appended(record), &mut out);
         }

@@ -6,6 +6,7 @@
 
 mod entry;
 mod grouping;
+mod pieces;
 mod view;
 
 use std::collections::VecDeque;
@@ -17,6 +18,8 @@ pub use self::entry::{Entry, EntryError, Order, Report};
 pub(super) use self::entry::{Lessons, Said};
 use self::grouping::Grouping;
 pub(super) use self::grouping::Round;
+pub use self::pieces::Piece;
+use self::pieces::Pieces;
 pub use self::view::View;
 use super::governor::Governor;
 use super::respond::{Answer, Authority, Proposal, is_stale};
@@ -52,6 +55,7 @@ struct State {
     /// Identities in the brake's window, by partition.
     active: SortedMap<u64>,
     grouping: Grouping,
+    pieces: Pieces,
     events: u64,
     epoch: i64,
     latest: Timestamp,
@@ -73,6 +77,7 @@ impl Fleet {
                 news: SortedMap::default(),
                 active: SortedMap::default(),
                 grouping: Grouping::default(),
+                pieces: Pieces::default(),
                 events: 0,
                 epoch: i64::MIN,
                 latest: Timestamp::EPOCH,
@@ -87,15 +92,17 @@ impl Fleet {
     /// that the brake has opened. A report that was taken before changes nothing. `appended` is the time that the log gives the
     /// entry: what was proposed on events of long ago, as while catching up, is not acted upon.
     pub fn take(&mut self, entry: Entry, appended: Timestamp, out: &mut Vec<Output>) {
+        if let Some((partition, number, _)) = entry.origin()
+            && self.view.heard(partition).is_some_and(|heard| number <= heard)
+        {
+            return;
+        }
         match entry {
-            Entry::Report(report) => {
-                let heard = Arc::make_mut(&mut self.view.heard);
-                let next = heard.find(u64::from(report.partition)).map_or(0, |heard| heard + 1);
-                if report.number < next {
-                    return;
+            Entry::Report(report) => self.report(report, appended, out),
+            Entry::Piece(piece) => {
+                if let Some(report) = self.state.pieces.take(piece) {
+                    self.report(report, appended, out);
                 }
-                *heard.entry(u64::from(report.partition)) = report.number;
-                self.report(report, appended, out);
             }
             Entry::Order(Order::Verdict { alert, verdict, .. }) => self.state.governor.settle(&alert, verdict),
             Entry::Order(Order::ReleaseBrake { .. }) => self.state.governor.release_brake(),
@@ -103,7 +110,8 @@ impl Fleet {
     }
 
     fn report(&mut self, report: Report, appended: Timestamp, out: &mut Vec<Output>) {
-        let Report { partition, said, .. } = report;
+        let Report { partition, number, said } = report;
+        *Arc::make_mut(&mut self.view.heard).entry(u64::from(partition)) = number;
         match said {
             Said::Opened { alert, time } => self.state.governor.opened(&alert, time),
             Said::Proposal { proposal, active } => {

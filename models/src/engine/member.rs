@@ -227,7 +227,7 @@ impl Member {
     /// written to the fleet's log: a report that is told twice is heard once.
     pub fn take_reports(&mut self) -> Vec<Entry> {
         let reports = self.0.member.as_mut().map(|member| std::mem::take(&mut member.reports)).unwrap_or_default();
-        reports.into_iter().map(Entry::Report).collect()
+        reports.into_iter().flat_map(Report::into_entries).collect()
     }
 
     /// Whether it waits for the fleet's leave to revoke, and has not asked yet: [`Member::take_reports`] does.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FORMAT;
+use super::pieces::Piece;
 use crate::alert::AlertId;
 use crate::calibration::Pending;
 use crate::decision::Verdict;
@@ -104,28 +105,27 @@ pub struct Report {
     pub(in crate::engine) said: Said,
 }
 
-impl Report {
-    /// The partition of the member that says it.
-    pub fn partition(&self) -> u32 {
-        self.partition
-    }
-
-    /// Its number among those of its member, from 0.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-}
-
 /// One entry of the fleet's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Entry {
     /// From a member.
     Report(Report),
+    /// From a member whose report is too large for one.
+    Piece(Piece),
     /// From a person.
     Order(Order),
 }
 
 impl Entry {
+    /// The partition of the member that says it, the number of the report, and that of the piece; `None` if a person says it.
+    pub fn origin(&self) -> Option<(u32, u64, u32)> {
+        match self {
+            Self::Report(report) => Some((report.partition, report.number, 0)),
+            Self::Piece(piece) => Some((piece.partition, piece.number, piece.at)),
+            Self::Order(_) => None,
+        }
+    }
+
     /// The bytes to write.
     pub fn encode(&self) -> Vec<u8> {
         // Serializing plain structs into a vector cannot fail; an empty entry would be found when it is read.
