@@ -154,8 +154,8 @@ impl Log {
         if offset < self.at {
             return Heard::default();
         }
-        let mut heard = Heard::default();
-        heard.partition = entry.origin().and_then(|(partition, ..)| i32::try_from(partition).ok());
+        let partition = entry.origin().and_then(|(partition, ..)| i32::try_from(partition).ok());
+        let mut heard = Heard { partition, ..Heard::default() };
         if let Entry::Order(order) = &entry {
             heard.order = Some(order.clone());
             self.recent.order(offset, order.clone());
