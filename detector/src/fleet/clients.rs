@@ -124,6 +124,7 @@ impl Clients {
             .set("auto.offset.reset", "earliest")
             .set("fetch.message.max.bytes", RECORD_BYTES)
             .set("fetch.wait.max.ms", "50")
+            .set("fetch.queue.backoff.ms", "10")
             .set("queued.max.messages.kbytes", "65536");
         let consumer: BaseConsumer = config.create().map_err(failed)?;
         let mut list = TopicPartitionList::new();
