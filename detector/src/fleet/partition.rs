@@ -22,7 +22,7 @@ const TURNS: usize = 4096;
 // When to flush: as soon as nothing more waits or somebody is to be told, and else as in the commit of a process alone. A flush
 // costs three answers of the broker; what is taken meanwhile is in the next one.
 const FLUSH_EVENTS: usize = 16_384;
-const FLUSH_AFTER: Duration = Duration::from_millis(100);
+const FLUSH_AFTER: Duration = Duration::from_millis(250);
 
 /// A partition.
 #[derive(Debug)]
@@ -170,7 +170,7 @@ impl Partition {
             || self.is_changed(log),
             |since| {
                 let full = self.unflushed >= FLUSH_EVENTS || since.elapsed() >= FLUSH_AFTER;
-                nothing_waits || full || !self.alerts.is_empty() || self.member.is_asking()
+                nothing_waits || full || self.member.is_telling()
             },
         )
     }

@@ -37,7 +37,7 @@ use crate::service::{EndError, Stopping};
 use crate::source::{Batch, Lease, kafka};
 use crate::store::commit::Pending;
 
-/// How long counts and positions may wait for their commit while events do.
+/// How long counts and positions may wait for their commit: it ends with an fsync, and nobody waits for them.
 const COMMIT_AFTER: Duration = Duration::from_millis(250);
 /// How often it is looked whether anything waits.
 const TICK: Duration = Duration::from_millis(50);
@@ -197,10 +197,9 @@ impl FleetThread {
                 },
                 _ = ticks.tick() => self.measure(),
             }
-            let nothing_waits = batches.is_empty();
-            self.flush_due(nothing_waits).await?;
+            self.flush_due(batches.is_empty()).await?;
             let waited = self.uncommitted.map(|since| since.elapsed());
-            if waited.is_some_and(|waited| nothing_waits || self.pending.is_told() || waited >= COMMIT_AFTER) {
+            if waited.is_some_and(|waited| self.pending.is_told() || waited >= COMMIT_AFTER) {
                 self.commit().await?;
             }
         }

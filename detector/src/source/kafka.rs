@@ -72,7 +72,10 @@ pub fn client(config: &KafkaSource) -> ClientConfig {
     let mut client = ClientConfig::new();
     // Prefetching is bounded in bytes, not only in records of unknown size. When the bound is reached the client would sleep a
     // second before it fetches again, which is a third of a second's work for the engine.
-    client.set("queued.max.messages.kbytes", "16384").set("fetch.queue.backoff.ms", "10").set("client.id", "driftwatch");
+    client
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("client.id", "driftwatch");
     client.extend(config.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
     client
         .set("bootstrap.servers", &config.brokers)

@@ -230,10 +230,10 @@ impl Member {
         reports.into_iter().flat_map(Report::into_entries).collect()
     }
 
-    /// Whether it waits for the fleet's leave to revoke, and has not asked yet: [`Member::take_reports`] does.
-    pub fn is_asking(&self) -> bool {
+    /// Whether somebody waits for what it has to tell: it asks for leave to revoke, or an alert was opened.
+    pub fn is_telling(&self) -> bool {
         let reports = self.0.member.iter().flat_map(|member| &member.reports);
-        reports.into_iter().any(|report| matches!(report.said, Said::Proposal { .. }))
+        reports.into_iter().any(|report| matches!(report.said, Said::Proposal { .. } | Said::Opened { .. }))
     }
 
     /// Everything that changed since the last call.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -108,7 +108,16 @@ impl Drain {
     /// Hands over so many records.
     pub fn take(&self, records: usize, mut each: impl FnMut(&BorrowedMessage<'_>)) -> Result<()> {
         for read in 0..records {
-            let message = self.0.poll(PATIENCE).with_context(|| format!("only {read} of {records} records came"))?;
+            let since = Instant::now();
+            // The client sometimes returns from its wait with nothing.
+            let message = loop {
+                let waited = since.elapsed();
+                match self.0.poll(PATIENCE.saturating_sub(waited)) {
+                    Some(message) => break message,
+                    None if waited < PATIENCE => {}
+                    None => bail!("only {read} of {records} records came"),
+                }
+            };
             each(&message?);
         }
         Ok(())
