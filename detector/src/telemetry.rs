@@ -41,6 +41,18 @@ struct Families {
     revocations: BTreeMap<&'static str, u64>,
     attempts: BTreeMap<&'static str, u64>,
     flow: BTreeMap<String, Flow>,
+    owned: Option<Owned>,
+}
+
+/// The partitions of a process in a fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// How many are scored.
+    pub scored: usize,
+    /// How many wait for the fleet's log.
+    pub waiting: usize,
+    /// Those that are restored: number, records of the changelog that were read, and how many there are.
+    pub restoring: Vec<(i32, u64, u64)>,
 }
 
 /// How far behind one source is.
@@ -115,6 +127,11 @@ impl Telemetry {
         self.families().flow = sources.iter().map(|s| (s.name.clone(), flow(s))).collect();
     }
 
+    /// In a fleet: what the partitions of this process are doing.
+    pub fn owned(&self, owned: Owned) {
+        self.families().owned = Some(owned);
+    }
+
     /// Size of the engine's state.
     pub fn state(&self, identities: u64, bytes: u64) {
         self.identities.store(identities, Relaxed);
@@ -164,6 +181,19 @@ impl Telemetry {
         text.family("stalled_partitions", "gauge", "Partitions in which events wait and none is taken.");
         for (source, flow, _) in with_lag() {
             text.value("stalled_partitions", &label("source", source), flow.stalled);
+        }
+        if let Some(Owned { scored, waiting, restoring }) = &families.owned {
+            text.family("partitions", "gauge", "Partitions of this process by what it does with them.");
+            for (state, count) in [("scored", *scored), ("restoring", restoring.len()), ("waiting", *waiting)] {
+                text.value("partitions", &label("state", state), count);
+            }
+            text.family("restore_records", "gauge", "Records of the changelog of a partition that is being restored.");
+            for (partition, read, of) in restoring {
+                let partition = partition.to_string();
+                for (which, count) in [("read", read), ("all", of)] {
+                    text.value("restore_records", &labels([("partition", &partition), ("which", which)]), count);
+                }
+            }
         }
         drop(families);
         text.family("identities", "gauge", "Identities with a baseline.");
@@ -262,6 +292,23 @@ mod tests {
         assert!(!text.contains("store"), "what has no events has no lag");
         telemetry.sources(&[], Timestamp::from_seconds(1_000));
         assert!(!telemetry.render().contains("kafka:t"));
+    }
+
+    #[test]
+    fn a_partition_that_is_restored_shows_how_far_it_is() {
+        let telemetry = Telemetry::new(Counts::default());
+        assert!(!telemetry.render().contains("driftwatch_partitions"), "alone there are none");
+        telemetry.owned(Owned { scored: 3, waiting: 1, restoring: vec![(4, 250, 1_000)] });
+        let text = telemetry.render();
+        for line in [
+            "partitions{state=\"scored\"} 3",
+            "partitions{state=\"restoring\"} 1",
+            "partitions{state=\"waiting\"} 1",
+            "restore_records{partition=\"4\",which=\"read\"} 250",
+            "restore_records{partition=\"4\",which=\"all\"} 1000",
+        ] {
+            assert!(text.contains(&format!("\ndriftwatch_{line}\n")), "{line}\n{text}");
+        }
     }
 
     #[test]

@@ -121,6 +121,23 @@ impl Fleet {
         .await
     }
 
+    /// Waits until the metrics of all processes together say that each partition is scored, once.
+    pub async fn shared_out(&self) -> Result<()> {
+        within(CATCHING_UP, "every partition is scored", async || {
+            let mut states: BTreeMap<&str, f64> = BTreeMap::new();
+            for process in &self.processes {
+                let metrics = process.metrics().await?;
+                for state in ["scored", "restoring", "waiting"] {
+                    let name = format!("driftwatch_partitions{{state=\"{state}\"}}");
+                    *states.entry(state).or_default() += metrics.get(&name).copied().unwrap_or_default();
+                }
+            }
+            let all = BTreeMap::from([("scored", PARTITIONS as f64), ("restoring", 0.0), ("waiting", 0.0)]);
+            Ok(Seen::when(states == all, || format!("{states:?}")))
+        })
+        .await
+    }
+
     /// Waits for so many events, then computes everything once more: what that finds, without a difference. What the fleet
     /// hears of itself may still be under way when the last event is stored.
     pub async fn verified(&self, events: usize) -> Result<Value> {

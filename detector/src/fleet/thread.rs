@@ -36,6 +36,7 @@ use crate::config::{Fleet, KafkaSource};
 use crate::service::{EndError, Stopping};
 use crate::source::{Batch, Lease, kafka};
 use crate::store::commit::Pending;
+use crate::telemetry::Owned;
 
 /// How long counts and positions may wait for their commit: it ends with an fsync, and nobody waits for them.
 const COMMIT_AFTER: Duration = Duration::from_millis(250);
@@ -213,25 +214,28 @@ impl FleetThread {
     }
 
     fn status(&self) {
-        let (mut running, mut reading) = (0, Vec::new());
+        let waiting = self.waiting.len();
+        let mut owned = Owned { scored: 0, waiting, restoring: Vec::new() };
         for (number, slot) in &self.partitions {
             match slot {
-                Slot::Running { .. } => running += 1,
+                Slot::Running { .. } => owned.scored += 1,
                 Slot::Restoring { progress, .. } => {
                     let (read, of) = progress.get();
-                    reading.push(format!("{number} ({read} of {of} records)"));
+                    owned.restoring.push((*number, read, of));
                 }
             }
         }
-        if reading.is_empty() && self.waiting.is_empty() && self.log.at() >= self.log_end {
+        if owned.restoring.is_empty() && waiting == 0 && self.log.at() >= self.log_end {
             self.status.set(State::Running);
         } else {
-            let waiting = self.waiting.len();
+            let reading = owned.restoring.iter().map(|(number, read, of)| format!("{number} ({read} of {of} records)"));
             self.status.failing(format!(
-                "{running} partitions are scored, {waiting} wait for the fleet's log, restoring: {}",
-                reading.join(", ")
+                "{} partitions are scored, {waiting} wait for the fleet's log, restoring: {}",
+                owned.scored,
+                reading.collect::<Vec<_>>().join(", ")
             ));
         }
+        self.app.telemetry().owned(owned);
     }
 
     fn measure(&mut self) {

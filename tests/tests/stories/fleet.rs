@@ -26,6 +26,7 @@ async fn killed_at_random(assignor: &str, standby: bool, seed: u64) -> Result<()
         fleet.settled(events).await?;
     }
     fleet.ready().await?;
+    fleet.shared_out().await?;
     let found = fleet.verified(events).await?;
     assert!(found["alerts"].as_u64() > Some(0) && found["revocations"].as_u64() > Some(0), "seed {seed}: {found}");
     fleet.told(&found).await
@@ -47,13 +48,17 @@ async fn an_order_given_anywhere_is_known_everywhere_and_events_over_http_find_t
     let fleet = Fleet::start(2, "cooperative-sticky", false).await?;
     let [first, second] = fleet.processes.as_slice() else { unreachable!("two were started") };
     // Some of it over HTTP to one process, whoever owns the identities.
-    let (over_http, over_kafka) = trace.actions().split_at(400);
+    let (calm, attacked) = trace.days();
+    let (over_http, over_kafka) = calm.split_at(400);
     let http = client()?;
     for post in tests::trace::posts(over_http)? {
         tests::driftwatch::send(&http, &second.inlet(), tests::trace::lines(post)).await?;
     }
     fleet.settled(over_http.len()).await?;
     fleet.produce(over_kafka).await?;
+    // What is usual must be known to all before anything can be unusual.
+    fleet.settled(calm.len()).await?;
+    fleet.produce(attacked).await?;
     fleet.verified(trace.actions().len()).await?;
     let id = eventually("an alert on the second process", async || {
         let alerts =
