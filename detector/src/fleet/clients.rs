@@ -45,7 +45,7 @@ impl Clients {
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            // Half the time of zstd, which took a third of a core at 65,000 events a second.
+            // With zstd the client's thread took a third of a core at 65,000 events a second.
             .set("compression.type", "lz4")
             .set("message.max.bytes", RECORD_BYTES)
             // As the clients of Java do it: the events of an identity are in one partition, whoever sends them.

@@ -87,13 +87,14 @@ impl Log {
         if let Some(stored) = stored.filter(|stored| *stored > end) {
             return Err(FleetError::Anew { topic: clients.topic(Topic::Log), stored, end });
         }
-        let image = match (stored, images::newest(clients, |_, _| true)?) {
-            (Some(stored), _) => images::newest(clients, |at, _| at <= stored)?,
-            (None, Some(newest)) => {
-                let until = newest.written.saturating_sub(LOOK_BACK);
-                images::newest(clients, |_, written| written <= until)?
-            }
-            (None, None) => None,
+        let any = |_, _| true;
+        let image = if let Some(stored) = stored {
+            images::newest(clients, |at, _| at <= stored)?
+        } else if let Some(newest) = images::newest(clients, any)? {
+            let until = newest.written.saturating_sub(LOOK_BACK);
+            images::newest(clients, |_, written| written <= until)?
+        } else {
+            None
         };
         match Self::from(clients, config, image) {
             Err(FleetError::Gone { first, .. }) => {
@@ -101,7 +102,7 @@ impl Log {
                     first,
                     "this process was away for longer than the fleet's log is kept: it goes on from the newest image"
                 );
-                Self::from(clients, config, images::newest(clients, |_, _| true)?)
+                Self::from(clients, config, images::newest(clients, any)?)
             }
             begun => begun,
         }

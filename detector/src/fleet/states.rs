@@ -15,7 +15,7 @@ use crate::service::Stopping;
 use crate::store::StoreError;
 
 /// Most that is told at once.
-const CHUNK: i64 = 500;
+const CHUNK: u32 = 500;
 
 /// A revocation, as its topic has it; the key is its id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,17 +49,17 @@ pub struct Settled {
     pub at: i64,
 }
 
-/// From the bytes of a record; `None` if they are none that this version writes.
-pub fn decoded<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes).ok()
-}
-
 /// Tells everything that the fleet does not know yet, until the service stops.
 pub async fn tell(app: App, clients: Clients, mut stopping: Stopping) {
     let mut feed = app.feed();
     loop {
-        if let Err(error) = tell_all(&app, &clients).await {
-            tracing::warn!(%error, "what consoles show could not be told to the fleet; trying again with the next change");
+        match tell_all(&app, &clients).await {
+            // There may be more.
+            Ok(told) if told >= CHUNK as usize => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "what consoles show could not be told to the fleet; trying again with the next change");
+            }
         }
         tokio::select! {
             changed = feed.changed() => if changed.is_err() { return },
@@ -76,8 +76,11 @@ enum TellError {
     Fleet(#[from] FleetError),
 }
 
-async fn tell_all(app: &App, clients: &Clients) -> Result<(), TellError> {
-    for told in app.read(revocations).await? {
+/// The most of one kind that was told.
+async fn tell_all(app: &App, clients: &Clients) -> Result<usize, TellError> {
+    let (revocations, verdicts) = (app.read(revocations).await?, app.read(verdicts).await?);
+    let most = revocations.len().max(verdicts.len());
+    for told in revocations {
         let id = told.revocation.id.0.clone();
         let record = Put { key: id.as_bytes().to_vec(), value: serde_json::to_vec(&told).ok() };
         clients.write(&clients.topic(Topic::Revocations), Some(told.partition), &[record]).await?;
@@ -85,7 +88,7 @@ async fn tell_all(app: &App, clients: &Clients) -> Result<(), TellError> {
         let sql = "UPDATE granted SET told = ?2 WHERE id = ?1";
         app.write(move |tx| tx.prepare_cached(sql)?.execute((&*id, told.state.as_str()))).await?;
     }
-    for settled in app.read(verdicts).await? {
+    for settled in verdicts {
         let key = settled.alert.0.as_bytes().to_vec();
         let record = Put { key, value: serde_json::to_vec(&settled).ok() };
         clients.write(&clients.topic(Topic::Verdicts), None, &[record]).await?;
@@ -93,7 +96,7 @@ async fn tell_all(app: &App, clients: &Clients) -> Result<(), TellError> {
         let sql = "UPDATE settled SET told = 1 WHERE alert = ?1 AND at = ?2";
         app.write(move |tx| tx.prepare_cached(sql)?.execute((&*settled.alert.0, settled.at))).await?;
     }
-    Ok(())
+    Ok(most)
 }
 
 /// Revocations of which the fleet does not know how far they have come. That one was granted is told by whoever delivers it.
@@ -119,7 +122,7 @@ pub(crate) fn revocations(db: &Connection) -> rusqlite::Result<Vec<Told>> {
 /// Verdicts that were given here and that the topic does not have yet.
 pub(crate) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Settled>> {
     db.prepare_cached("SELECT body FROM settled WHERE told = 0 ORDER BY at, alert LIMIT ?1")?
-        .query_map([CHUNK], |row| Ok(decoded(row.get_ref(0)?.as_bytes()?)))?
+        .query_map([CHUNK], |row| Ok(serde_json::from_slice(row.get_ref(0)?.as_bytes()?).ok()))?
         .filter_map(Result::transpose)
         .collect()
 }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use models::alert::Alert;
 use models::engine::{Order, Output};
+use serde::de::DeserializeOwned;
 
 use super::{FleetThread, Slot, name_of};
 use crate::fleet::log::{IMAGE_EVERY, decoded};
 use crate::fleet::reader::{Ear, Told};
-use crate::fleet::states::{self, Settled};
+use crate::fleet::states::Settled;
 use crate::fleet::topics::Topic;
 use crate::service::EndError;
 use crate::store::commit::{Act, Granted, Heard, Ruling};
@@ -19,11 +19,14 @@ impl FleetThread {
         while let Some(next) = told {
             match next.topic {
                 Topic::Log => self.hear(&next)?,
-                Topic::Alerts => self.alert(&next),
-                Topic::Revocations => self.pending.told.extend(states::decoded(&next.value)),
+                Topic::Alerts => {
+                    if let Some(alert) = read(&next) {
+                        self.pending.take(Output::Alert(Box::new(alert)));
+                    }
+                }
+                Topic::Revocations => self.pending.told.extend(read(&next)),
                 Topic::Verdicts => {
-                    let settled = states::decoded(&next.value).map(|settled| (settled, Heard::Topic));
-                    self.pending.settled.extend(settled);
+                    self.pending.settled.extend(read(&next).map(|settled| (settled, Heard::Topic)));
                 }
                 Topic::Changelog | Topic::Snapshots => {}
             }
@@ -74,16 +77,6 @@ impl FleetThread {
         });
     }
 
-    fn alert(&mut self, told: &Told) {
-        match serde_json::from_slice::<Alert>(&told.value) {
-            Ok(alert) => self.pending.take(Output::Alert(Box::new(alert))),
-            Err(error) => {
-                let Told { partition, offset, .. } = told;
-                tracing::error!(%error, partition, offset, "an alert of the fleet cannot be read; use one version");
-            }
-        }
-    }
-
     /// What a person decided is shown and audited by every process.
     fn ruled(&mut self, offset: i64, order: Order) {
         let (by, at_ms, act) = match order {
@@ -98,4 +91,14 @@ impl FleetThread {
         };
         self.pending.rulings.push(Ruling { by, at_ms, act });
     }
+}
+
+/// What consoles are told; `None`, with a line in the log, if this version does not write such.
+fn read<T: DeserializeOwned>(told: &Told) -> Option<T> {
+    let Told { topic, partition, offset, .. } = told;
+    serde_json::from_slice(&told.value)
+        .inspect_err(|error| {
+            tracing::error!(%error, ?topic, partition, offset, "what the fleet tells cannot be read; use one version");
+        })
+        .ok()
 }

@@ -31,8 +31,9 @@ impl FleetThread {
             if !self.members().any(|partition| wanted(partition.number()) && partition.is_flushing()) {
                 return Ok(());
             }
-            if let Some(Ok(written)) = self.flushes.join_next().await {
-                self.flushed(written);
+            match self.flushes.join_next().await {
+                Some(written) => written.into_iter().for_each(|written| self.flushed(written)),
+                None => return Ok(()),
             }
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::{feed, json};
-use crate::fleet::states::{Settled, decoded};
+use crate::fleet::states::Settled;
 
 /// From where a verdict is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) fn write(tx: &Transaction<'_>, settled: &Settled, heard: Heard) -> ru
 pub(super) fn show_early(tx: &Transaction<'_>, alert: &str) -> rusqlite::Result<()> {
     let settled: Option<Settled> = tx
         .prepare_cached("SELECT body FROM settled WHERE alert = ?1")?
-        .query_row([alert], |row| Ok(decoded(row.get_ref(0)?.as_bytes()?)))
+        .query_row([alert], |row| Ok(serde_json::from_slice(row.get_ref(0)?.as_bytes()?).ok()))
         .optional()?
         .flatten();
     settled.map_or(Ok(()), |settled| show(tx, &settled))

@@ -4,7 +4,6 @@ use models::decision::{Revocation, Verdict};
 
 use super::*;
 use crate::config::Config;
-use crate::fleet::states::decoded;
 use crate::http::fixture::{alert, revoked};
 use crate::outbox::RevocationState;
 use crate::store::Store;
@@ -60,7 +59,7 @@ fn told(state: RevocationState) -> Pending {
     let told = Told { partition: 2, state, at: 6_000, requested_at: 5_000, request, revocation };
     // As it comes over the topic.
     let bytes = serde_json::to_vec(&told).expect("plain");
-    Pending { told: decoded(&bytes).into_iter().collect(), ..Pending::default() }
+    Pending { told: vec![serde_json::from_slice(&bytes).expect("its own")], ..Pending::default() }
 }
 
 const STATE: &str = "SELECT state FROM revocations";
