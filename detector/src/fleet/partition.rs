@@ -73,7 +73,7 @@ pub(super) struct Stored {
     pub heard: i64,
 }
 
-/// A flush on its way, by itself: the partition takes nothing until it is back.
+/// A flush on its way, by itself: what the partition takes meanwhile is in the next one, which waits for this one's writer.
 #[derive(Debug)]
 pub struct Flush {
     number: i32,
